@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @notice An inference request. Immutable: its hash is the request id, so a reorganisation
+/// cannot change what an id means.
+/// @param modelId Content hash of the model version: fixes verifying key and route.
+/// @param consumer The caller, and the only target of the callback.
+/// @param subject Whose private values are used; zero for public inputs.
+/// @param refundTo Receives refunds (as a pull balance).
+/// @param nonce Set by the hub, per consumer.
+/// @param deadline Last timestamp at which the request may be fulfilled.
+/// @param fee Native coin escrowed at request, in wei.
+/// @param callbackGas Exact gas given to the consumer's callback; zero means pull only.
+/// @param modes Bit set of allowed settlement modes, see `Modes`.
+/// @param inputMode How the input is given, see `InputModes`.
+/// @param inputDigest keccak256 of the packed input words.
+/// @param userData Echoed to the consumer: position, snapshot for compare-and-swap.
+struct Request {
+    uint256 modelId;
+    address consumer;
+    address subject;
+    address refundTo;
+    uint64 nonce;
+    uint64 deadline;
+    uint96 fee;
+    uint32 callbackGas;
+    uint8 modes;
+    uint8 inputMode;
+    bytes32 inputDigest;
+    bytes32 userData;
+}
+
+/// @notice What a caller chooses about a request besides model and input.
+/// @param refundTo Receives refunds; zero means the caller.
+/// @param deadline Last timestamp at which the request may be fulfilled.
+/// @param callbackGas Exact gas for the callback; zero means pull only.
+/// @param userData Echoed to the consumer.
+struct RequestOptions {
+    address refundTo;
+    uint64 deadline;
+    uint32 callbackGas;
+    bytes32 userData;
+}
+
+/// @notice Life of a request. Settled once: Verified, Cancelled, Expired and Stopped are terminal.
+/// Claimed and Provisional belong to modules that come later; their numbers are reserved.
+enum State {
+    None,
+    Open,
+    Claimed,
+    Provisional,
+    Verified,
+    Cancelled,
+    Expired,
+    Stopped
+}
+
+/// @notice Life of a verified result's callback, separate from settlement.
+enum Delivery {
+    None,
+    Pending,
+    Done,
+    Failed
+}
+
+/// @notice One input feature: the caller passes the real value times 10^decimals, in [lo, hi].
+struct Feature {
+    int32 lo;
+    int32 hi;
+    uint8 decimals;
+}
+
+/// @notice One output field: (raw - zeroPoint) * multiplier is a fixed-point number with `decimals`.
+struct OutputField {
+    uint32 zeroPoint;
+    uint32 multiplier;
+    uint8 decimals;
+}
+
+/// @notice Encoding of a model's inputs and outputs in public words.
+/// @param digitBits Bits of a machine digit, t.
+/// @param inputDigits Digits per input slot; a slot is inputDigits * digitBits bits wide.
+/// @param features Inputs in order.
+/// @param outputs Outputs in order; an output slot is digitBits wide and slot 0 holds the status.
+struct Schema {
+    uint8 digitBits;
+    uint8 inputDigits;
+    Feature[] features;
+    OutputField[] outputs;
+}
+
+/// @notice Immutable description of a model version; hashed with its owner into the model id.
+/// @param route Shape of the machine, see `VerifierRouter`.
+/// @param vkHash keccak256 of the verifying-key data (k, instance count, commitments).
+/// @param schemaHash keccak256 of the abi-encoded `Schema`.
+/// @param modelCommitment Commitment to private weights; zero for public models.
+/// @param graphHash keccak256 of the integer model.
+/// @param onnxHash keccak256 of the ONNX file.
+/// @param srsHash keccak256 of the SRS's verifier part.
+/// @param reportHash keccak256 of the accuracy report.
+/// @param compilerVersion Version of the compiler that made the key.
+struct ModelSpec {
+    bytes32 route;
+    bytes32 vkHash;
+    bytes32 schemaHash;
+    bytes32 modelCommitment;
+    bytes32 graphHash;
+    bytes32 onnxHash;
+    bytes32 srsHash;
+    bytes32 reportHash;
+    string compilerVersion;
+}
+
+/// @notice What the owner of a model may change, for new requests only.
+/// @param fee Least fee of a request, in wei.
+/// @param ownerShareBps Part of the fee that goes to the model's owner.
+/// @param open Whether new requests are accepted.
+struct ModelPolicy {
+    uint96 fee;
+    uint16 ownerShareBps;
+    bool open;
+}
+
+/// @notice Allowed settlement modes (bit set).
+library Modes {
+    uint8 internal constant SINGLE = 1;
+    uint8 internal constant BATCH = 2;
+    uint8 internal constant ROOT = 4;
+    uint8 internal constant OPTIMISTIC = 8;
+}
+
+/// @notice How an input is given.
+library InputModes {
+    uint8 internal constant PUBLIC_WORDS = 0;
+    uint8 internal constant COMMITMENT = 1;
+}

@@ -1,0 +1,2 @@
+//! The haloracle command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Reads ONNX files into the float graph of the model crate.

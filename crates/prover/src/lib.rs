@@ -1,0 +1,1 @@
+//! SRS files, keys, bundles, proving and verification.

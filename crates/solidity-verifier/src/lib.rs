@@ -1,0 +1,1 @@
+//! Generates the Solidity verifier, verifying key data and calldata from the constraint system.

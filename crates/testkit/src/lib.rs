@@ -1,0 +1,1 @@
+//! Test support: an anvil harness, random models and mutation helpers.
