@@ -10,6 +10,7 @@ interface IEscrow {
     error NotHub(address caller);
     error NothingToWithdraw(address account);
     error TransferFailed(address to, uint256 amount);
+    error ZeroRecipient();
     error InsufficientDeposit(uint256 id, uint256 held, uint256 asked);
 
     /// @notice Holds the value sent for request `id`. Hub only.

@@ -23,4 +23,14 @@ interface IHalo2Verifier {
 
     /// @notice keccak256 of the SRS's verifier part: G1 generator, G2 generator, tau G2.
     function srsHash() external view returns (bytes32);
+
+    /// @notice Whether the SRS was made locally, by someone who may know tau and forge any proof.
+    function srsUnsafe() external view returns (bool);
+
+    /// @notice Commitments in a verifying key of this shape: its data is
+    /// 64 + 64 * (fixedCommitments + permutationCommitments) bytes long.
+    function keyShape()
+        external
+        view
+        returns (uint256 fixedCommitments, uint256 permutationCommitments);
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IEscrow} from "./IEscrow.sol";
+import {IModelRegistry} from "./IModelRegistry.sol";
+import {IVerifierRouter} from "./IVerifierRouter.sol";
 import {Delivery, Request, RequestOptions, State} from "../types/Types.sol";
 
 /// @title Requests, settlement and delivery of verified inferences
@@ -38,6 +41,9 @@ interface IInferenceHub {
     error InsufficientCallbackGas(uint256 id, uint256 required);
     error CallbackGasTooHigh(uint256 asked, uint256 max);
     error RouteNotStopped(uint256 id);
+    error CancelAlreadyRequested(uint256 id, uint256 effectiveAt);
+    error VerifyingKeyChanged(uint256 modelId);
+    error NothingSent();
 
     /// @notice Asks for `modelId` on `input`; the value sent is the fee.
     /// @param input Fixed-point integers in the units of the model's schema, checked against its box.
@@ -88,6 +94,21 @@ interface IInferenceHub {
         returns (
             State state, Delivery delivery, bytes32 outputHash, uint64 settledAt, address payee
         );
+
+    /// @notice When the announced cancellation of an open request takes effect; 0: none announced.
+    function cancelEffectiveAt(uint256 id) external view returns (uint64);
+
+    /// @notice Nonce of the consumer's next request.
+    function nonceOf(address consumer) external view returns (uint64);
+
+    /// @notice The escrow that belongs to this hub alone.
+    function escrow() external view returns (IEscrow);
+
+    /// @notice Where models are registered.
+    function registry() external view returns (IModelRegistry);
+
+    /// @notice Where routes lead to verifiers.
+    function router() external view returns (IVerifierRouter);
 
     /// @notice keccak256(abi.encode(REQUEST_V1, chainid, hub, request)).
     function requestIdOf(Request calldata request) external view returns (uint256);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ModelPolicy, ModelSpec, Schema} from "../types/Types.sol";
+import {ModelPolicy, ModelSpec, ModelTerms, Schema} from "../types/Types.sol";
 
 /// @title Registry of immutable model versions
 interface IModelRegistry {
@@ -19,6 +19,11 @@ interface IModelRegistry {
     error BadSchema(string reason);
     error BadPolicy(string reason);
     error SrsMismatch(bytes32 expected, bytes32 got);
+    error PrivateModelUnsupported();
+    error WrongInputLength(uint256 expected, uint256 got);
+    error OutOfDomain(uint256 feature, int256 value, int256 lo, int256 hi);
+    error WrongOutputLength(uint256 expected, uint256 got);
+    error NonCanonicalOutput(uint256 index, uint256 word);
 
     /// @notice Registers an immutable model version owned by the caller.
     /// @param spec Description; its hashes must match the data.
@@ -45,6 +50,9 @@ interface IModelRegistry {
     /// @notice Contract holding the verifying-key data, with the code hash pinned at registration.
     function vkOf(uint256 modelId) external view returns (address vk, bytes32 codeHash);
 
+    /// @notice Everything a settlement needs, in one call.
+    function termsOf(uint256 modelId) external view returns (ModelTerms memory);
+
     /// @notice Packs raw inputs into canonical public words; reverts `OutOfDomain` outside the box.
     function packInput(uint256 modelId, int32[] calldata input)
         external
@@ -59,8 +67,4 @@ interface IModelRegistry {
         external
         view
         returns (uint256 status, int256[] memory values);
-
-    error WrongInputLength(uint256 expected, uint256 got);
-    error OutOfDomain(uint256 feature, int256 value, int256 lo, int256 hi);
-    error WrongOutputLength(uint256 expected, uint256 got);
 }

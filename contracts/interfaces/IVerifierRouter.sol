@@ -7,11 +7,14 @@ pragma solidity ^0.8.28;
 interface IVerifierRouter {
     event RouteActivated(bytes32 indexed route, address indexed verifier);
     event RouteStopped(bytes32 indexed route);
+    event GuardianChanged(address indexed guardian);
 
     error UnknownRoute(bytes32 route);
     error RouteAlreadyActive(bytes32 route);
     error RouteIsStopped(bytes32 route);
     error NotAVerifier(address verifier);
+    error NotGuardian(address caller);
+    error ZeroGuardian();
 
     /// @notice Adds the route of `verifier`: keccak256(abi.encode(shapeHash, srsHash)).
     function activate(address verifier) external returns (bytes32 route);

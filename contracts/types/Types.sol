@@ -121,6 +121,24 @@ struct ModelPolicy {
     bool open;
 }
 
+/// @notice What a settlement needs to know about a model; immutable.
+/// @param owner Receives the owner's share.
+/// @param route Shape of the machine, see `VerifierRouter`.
+/// @param vk Contract holding the verifying-key data.
+/// @param vkCodeHash Code hash of `vk`, pinned at registration.
+/// @param inputWords Input words of a statement.
+/// @param outputWords Output words of a statement.
+/// @param digitBits Bits of an output slot.
+struct ModelTerms {
+    address owner;
+    bytes32 route;
+    address vk;
+    bytes32 vkCodeHash;
+    uint16 inputWords;
+    uint16 outputWords;
+    uint8 digitBits;
+}
+
 /// @notice Allowed settlement modes (bit set).
 library Modes {
     uint8 internal constant SINGLE = 1;
