@@ -1,1 +1,17 @@
 //! Alloy bindings of the on-chain interfaces and the statement hashing shared by everyone.
+//!
+//! [`bindings`] comes from the committed Solidity sources, so it compiles without forge;
+//! `tests/abi.rs` compares its selectors with what forge builds. [`statement`] is the Rust side
+//! of the one definition of request id, tag and public inputs; `tests/hub.rs` compares it with a
+//! deployed hub.
+//!
+//! Layers: this crate imports nothing of the workspace.
+
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+pub mod bindings;
+pub mod statement;
+
+pub use bindings::{
+    Delivery, Feature, IEscrow, IHalo2Verifier, IInferenceConsumer, IInferenceHub, IModelRegistry,
+    IVerifierRouter, ModelPolicy, ModelSpec, OutputField, Request, RequestOptions, Schema, State,
+};

@@ -1,0 +1,116 @@
+//! A TCP proxy in front of a node that can be told to fail, for tests of RPC trouble.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// What the proxy does with connections; a change closes those that are open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Forwards everything.
+    None,
+    /// Closes connections at once.
+    Refuse,
+    /// Answers each request with HTTP 503.
+    Unavailable,
+    /// Accepts and stays silent.
+    Hang,
+    /// Forwards requests and loses the answers: the node acts, the caller does not hear of it.
+    LoseAnswers,
+}
+
+/// A running proxy; stops when dropped.
+#[derive(Debug)]
+pub struct FaultyProxy {
+    address: SocketAddr,
+    fault: watch::Sender<Fault>,
+    task: JoinHandle<()>,
+}
+
+impl FaultyProxy {
+    /// Listens on a free port and forwards to `upstream`, a `host:port` or `http://host:port`.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub async fn start(upstream: &str) -> io::Result<Self> {
+        let upstream = upstream.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let (fault, faults) = watch::channel(Fault::None);
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(serve(client, upstream.clone(), faults.clone()));
+            }
+        });
+        Ok(Self {
+            address,
+            fault,
+            task,
+        })
+    }
+
+    /// The proxy's HTTP address.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Changes what happens from now on.
+    pub fn set(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+}
+
+impl Drop for FaultyProxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Serves one connection until it ends or the fault changes.
+async fn serve(mut client: TcpStream, upstream: String, mut faults: watch::Receiver<Fault>) {
+    let fault = *faults.borrow_and_update();
+    let exchange = async {
+        match fault {
+            Fault::None => {
+                let mut node = TcpStream::connect(&upstream).await?;
+                copy_bidirectional(&mut client, &mut node).await.map(drop)
+            }
+            Fault::Refuse => Ok(()),
+            Fault::Unavailable => {
+                let mut request = [0u8; 64 * 1024];
+                let _ = client.read(&mut request).await?;
+                let answer = b"HTTP/1.1 503 Service Unavailable\r\n\
+                               content-length: 0\r\nconnection: close\r\n\r\n";
+                client.write_all(answer).await
+            }
+            Fault::Hang => {
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+                Ok(())
+            }
+            Fault::LoseAnswers => {
+                let mut node = TcpStream::connect(&upstream).await?;
+                let mut request = vec![0u8; 64 * 1024];
+                // A request may come in several pieces; the node's first byte ends it.
+                let mut answer = [0u8; 1];
+                loop {
+                    tokio::select! {
+                        read = client.read(&mut request) => match read? {
+                            0 => return Ok(()),
+                            bytes => node.write_all(&request[..bytes]).await?,
+                        },
+                        _ = node.read(&mut answer) => return Ok(()),
+                    }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        _ = exchange => {}
+        _ = faults.changed() => {}
+    }
+}
