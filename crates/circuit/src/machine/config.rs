@@ -116,8 +116,18 @@ impl MachineConfig {
     /// Enables equality on `z`.
     pub fn configure(meta: &mut ConstraintSystem<Fr>) -> Self {
         let lanes = std::array::from_fn(|_| meta.fixed_column());
-        let [q, s_one, s_rho, op, load, act, digit, tag, table_range, table_tuple] =
-            std::array::from_fn(|_| meta.fixed_column());
+        let [
+            q,
+            s_one,
+            s_rho,
+            op,
+            load,
+            act,
+            digit,
+            tag,
+            table_range,
+            table_tuple,
+        ] = std::array::from_fn(|_| meta.fixed_column());
         let [z, n, r, m] = std::array::from_fn(|_| meta.advice_column_in(FirstPhase));
         let rho = meta.challenge_usable_after(FirstPhase);
         let beta = meta.challenge_usable_after(FirstPhase);
@@ -177,7 +187,9 @@ impl MachineConfig {
         });
         meta.create_gate("linear check", |row| {
             let rho = row.query_challenge(config.rho);
-            let lanes = config.lanes.map(|lane| row.query_fixed(lane, Rotation::cur()));
+            let lanes = config
+                .lanes
+                .map(|lane| row.query_fixed(lane, Rotation::cur()));
             let weights = horner(&lanes, &rho);
             let [q, s_one, s_rho, load, act, digit] = [
                 config.q,
@@ -242,25 +254,21 @@ impl MachineConfig {
                 .map(|c| row.query_advice(c, Rotation::cur()));
             let z_next = row.query_advice(config.z, Rotation::next());
             let power = |bits: u32| Expression::Constant(Fr::from(2).pow([u64::from(bits)]));
-            let tuple = z.clone() + z_next * power(TUPLE_OUT_SHIFT)
-                + tag.clone() * power(TUPLE_TAG_SHIFT);
+            let tuple =
+                z.clone() + z_next * power(TUPLE_OUT_SHIFT) + tag.clone() * power(TUPLE_TAG_SHIFT);
             let f1 = beta.clone() + z + n;
             let f2 = beta.clone() + r;
             let f3 = beta + alpha * tuple;
             let product = f1.clone() * f2.clone();
-            vec![
-                q * (helper * product.clone() * f3.clone()
-                    - (f1 + f2) * f3
-                    - tag * product),
-            ]
+            vec![q * (helper * product.clone() * f3.clone() - (f1 + f2) * f3 - tag * product)]
         });
         meta.create_gate("look-up sum", |row| {
             let beta = row.query_challenge(config.beta);
             let alpha = row.query_challenge(config.alpha);
             let [q, range, tuple] = [config.q, config.table_range, config.table_tuple]
                 .map(|c| row.query_fixed(c, Rotation::cur()));
-            let [m, helper, sum] = [config.m, config.helper, config.sum]
-                .map(|c| row.query_advice(c, Rotation::cur()));
+            let [m, helper, sum] =
+                [config.m, config.helper, config.sum].map(|c| row.query_advice(c, Rotation::cur()));
             let next = row.query_advice(config.sum, Rotation::next());
             vec![q * ((next - sum - helper) * (beta + range + alpha * tuple) + m)]
         });
