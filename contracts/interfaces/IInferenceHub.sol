@@ -92,7 +92,11 @@ interface IInferenceHub {
         external
         view
         returns (
-            State state, Delivery delivery, bytes32 outputHash, uint64 settledAt, address payee
+            State state,
+            Delivery delivery,
+            bytes32 outputHash,
+            uint64 settledAt,
+            address payee
         );
 
     /// @notice When the announced cancellation of an open request takes effect; 0: none announced.

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IEscrow} from "./interfaces/IEscrow.sol";
+
+/// @title Pull-payment escrow of one hub, native coin
+/// @notice No owner, no pause, no upgrade. Coins are either held for a request or credited to an
+/// account: `totalHeld + totalCredited` never exceeds the balance.
+contract Escrow is IEscrow {
+    /// @notice The hub that deployed this escrow, and the only one that moves what is held.
+    address public immutable hub;
+
+    /// @inheritdoc IEscrow
+    uint256 public totalHeld;
+    /// @inheritdoc IEscrow
+    uint256 public totalCredited;
+    /// @inheritdoc IEscrow
+    mapping(uint256 id => uint256) public heldFor;
+    /// @inheritdoc IEscrow
+    mapping(address account => uint256) public balanceOf;
+
+    modifier onlyHub() {
+        _checkHub();
+        _;
+    }
+
+    constructor() {
+        hub = msg.sender;
+    }
+
+    /// @inheritdoc IEscrow
+    function deposit(uint256 id) external payable onlyHub {
+        heldFor[id] += msg.value;
+        totalHeld += msg.value;
+        emit Deposited(id, msg.value);
+    }
+
+    /// @inheritdoc IEscrow
+    function settle(uint256 id, address a, uint256 amountA, address b, uint256 amountB)
+        external
+        onlyHub
+    {
+        uint256 held = heldFor[id];
+        uint256 asked = amountA + amountB;
+        if (asked != held) revert InsufficientDeposit(id, held, asked);
+        heldFor[id] = 0;
+        totalHeld -= held;
+        totalCredited += held;
+        _credit(id, a, amountA);
+        _credit(id, b, amountB);
+    }
+
+    /// @inheritdoc IEscrow
+    function withdraw(address to) external returns (uint256 amount) {
+        if (to == address(0)) revert ZeroRecipient();
+        amount = balanceOf[msg.sender];
+        if (amount == 0) revert NothingToWithdraw(msg.sender);
+        balanceOf[msg.sender] = 0;
+        totalCredited -= amount;
+        emit Withdrawn(msg.sender, to, amount);
+        // Last, after every effect: the receiver may call back.
+        // solhint-disable-next-line avoid-low-level-calls
+        (bool sent,) = to.call{value: amount}("");
+        if (!sent) revert TransferFailed(to, amount);
+    }
+
+    function _credit(uint256 id, address account, uint256 amount) private {
+        if (amount == 0) return;
+        balanceOf[account] += amount;
+        emit Credited(account, id, amount);
+    }
+
+    function _checkHub() private view {
+        if (msg.sender != hub) revert NotHub(msg.sender);
+    }
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
+import {Escrow} from "./Escrow.sol";
+import {IEscrow} from "./interfaces/IEscrow.sol";
+import {IHalo2Verifier} from "./interfaces/IHalo2Verifier.sol";
+import {IInferenceConsumer} from "./interfaces/IInferenceConsumer.sol";
+import {IInferenceHub} from "./interfaces/IInferenceHub.sol";
+import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
+import {IVerifierRouter} from "./interfaces/IVerifierRouter.sol";
+import {ExactCall} from "./libraries/ExactCall.sol";
+import {Statement} from "./libraries/Statement.sol";
+import {
+    Delivery,
+    InputModes,
+    ModelPolicy,
+    ModelTerms,
+    Modes,
+    Request,
+    RequestOptions,
+    State
+} from "./types/Types.sol";
+
+/// @title Requests, settlement and delivery of verified inferences
+/// @notice No owner, no pause, no upgrade. A request is settled once; its state changes before
+/// anything leaves. Delivery to the consumer is apart from settlement and cannot undo it.
+contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
+    /// @dev One slot. `timestamp` is, while open, when an announced cancellation takes effect
+    /// (0: none announced); once verified, when that was.
+    struct Record {
+        State state;
+        Delivery delivery;
+        uint16 ownerShareBps;
+        uint40 timestamp;
+        address payee;
+    }
+
+    /// @notice Seconds between the announcement of a cancellation and its effect: an operator
+    /// that has already paid for the proof can still be paid.
+    uint256 public constant CANCEL_DELAY = 60;
+    /// @notice Furthest deadline of a request, in seconds from now: no fee is locked for longer.
+    uint256 public constant MAX_LIFETIME = 30 days;
+    /// @notice Most gas a callback may have: it must fit any block beside the verification.
+    uint256 public constant MAX_CALLBACK_GAS = 2_000_000;
+
+    /// @dev The whole fee in basis points.
+    uint256 private constant WHOLE_BPS = 10_000;
+    /// @dev Bits of a word that carry slots; a word above is no canonical field element.
+    uint256 private constant WORD_BITS = 253;
+
+    /// @inheritdoc IInferenceHub
+    IModelRegistry public immutable registry;
+    /// @inheritdoc IInferenceHub
+    IVerifierRouter public immutable router;
+    /// @inheritdoc IInferenceHub
+    IEscrow public immutable escrow;
+
+    /// @inheritdoc IInferenceHub
+    mapping(address consumer => uint64) public nonceOf;
+
+    mapping(uint256 id => Record) private _records;
+    mapping(uint256 id => bytes32) private _outputHashes;
+
+    /// @param registry_ Where models are registered.
+    /// @param router_ Where their routes lead; must be the registry's own.
+    constructor(IModelRegistry registry_, IVerifierRouter router_) {
+        registry = registry_;
+        router = router_;
+        escrow = new Escrow();
+    }
+
+    /// @inheritdoc IInferenceHub
+    function requestInference(
+        uint256 modelId,
+        int32[] calldata input,
+        RequestOptions calldata options
+    ) external payable returns (uint256 id) {
+        uint16 ownerShareBps = _admit(modelId, options);
+        bytes memory words = abi.encodePacked(registry.packInput(modelId, input));
+        Request memory request = Request({
+            modelId: modelId,
+            consumer: msg.sender,
+            subject: address(0),
+            refundTo: options.refundTo == address(0) ? msg.sender : options.refundTo,
+            nonce: nonceOf[msg.sender]++,
+            deadline: options.deadline,
+            fee: uint96(msg.value),
+            callbackGas: options.callbackGas,
+            modes: Modes.SINGLE,
+            inputMode: InputModes.PUBLIC_WORDS,
+            inputDigest: keccak256(words),
+            userData: options.userData
+        });
+        id = Statement.requestId(address(this), request);
+        Record storage record = _records[id];
+        record.state = State.Open;
+        // The share in force now: the owner cannot raise it once an operator has set to work.
+        record.ownerShareBps = ownerShareBps;
+        emit InferenceRequested(id, modelId, msg.sender, request, words);
+        escrow.deposit{value: msg.value}(id);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function fulfill(
+        Request calldata request,
+        bytes calldata input,
+        address payee,
+        bytes calldata output,
+        bytes calldata proof
+    ) external nonReentrant {
+        uint256 id = requestIdOf(request);
+        Record storage record = _open(id);
+        if (_cancelled(record)) revert NotOpen(id, State.Cancelled);
+        if (block.timestamp > request.deadline) revert DeadlinePassed(id, request.deadline);
+        if (payee == address(0)) revert ZeroPayee();
+        if (keccak256(input) != request.inputDigest) revert InputMismatch(id);
+
+        ModelTerms memory terms = registry.termsOf(request.modelId);
+        _checkOutput(id, terms, output);
+        bytes32 tag = Statement.tag(id, payee);
+        if (!_proves(request.modelId, terms, Statement.instances(tag, input, output), proof)) {
+            revert InvalidProof(id);
+        }
+
+        uint256 status = _statusOf(terms, output);
+        record.state = State.Verified;
+        record.timestamp = uint40(block.timestamp);
+        record.payee = payee;
+        _outputHashes[id] = keccak256(output);
+        emit Verified(id, payee, status, output);
+        _pay(id, record.ownerShareBps, terms.owner, payee);
+        if (request.callbackGas != 0) _deliver(id, record, request, status, output);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function deliver(Request calldata request, bytes calldata output) external nonReentrant {
+        uint256 id = requestIdOf(request);
+        Record storage record = _records[id];
+        Delivery delivery = record.delivery;
+        if (delivery != Delivery.Pending && delivery != Delivery.Failed) {
+            revert NothingToDeliver(id, delivery);
+        }
+        if (keccak256(output) != _outputHashes[id]) revert OutputMalformed(id);
+        uint256 status = _statusOf(registry.termsOf(request.modelId), output);
+        _deliver(id, record, request, status, output);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function expire(Request calldata request) external {
+        uint256 id = requestIdOf(request);
+        Record storage record = _open(id);
+        if (block.timestamp <= request.deadline) revert DeadlineNotPassed(id, request.deadline);
+        _refund(id, record, State.Expired, request.refundTo);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function cancel(Request calldata request) external {
+        uint256 id = requestIdOf(request);
+        if (msg.sender != request.consumer) revert NotConsumer(id, msg.sender);
+        Record storage record = _open(id);
+        if (record.timestamp != 0) revert CancelAlreadyRequested(id, record.timestamp);
+        record.timestamp = uint40(block.timestamp + CANCEL_DELAY);
+        emit CancelRequested(id, record.timestamp);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function finalizeCancel(Request calldata request) external {
+        uint256 id = requestIdOf(request);
+        Record storage record = _open(id);
+        if (record.timestamp == 0) revert CancelNotRequested(id);
+        if (!_cancelled(record)) revert CancelTooEarly(id, record.timestamp);
+        _refund(id, record, State.Cancelled, request.refundTo);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function refundStopped(Request calldata request) external {
+        uint256 id = requestIdOf(request);
+        Record storage record = _open(id);
+        if (!router.isStopped(registry.routeOf(request.modelId))) revert RouteNotStopped(id);
+        _refund(id, record, State.Stopped, request.refundTo);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function topUp(uint256 id) external payable {
+        Record storage record = _open(id);
+        if (_cancelled(record)) revert NotOpen(id, State.Cancelled);
+        if (msg.value == 0) revert NothingSent();
+        emit FeeIncreased(id, msg.value, escrow.heldFor(id) + msg.value);
+        escrow.deposit{value: msg.value}(id);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function quote(uint256 modelId, uint32) external view returns (uint256 fee) {
+        return registry.policyOf(modelId).fee;
+    }
+
+    /// @inheritdoc IInferenceHub
+    function resultOf(uint256 id)
+        external
+        view
+        returns (
+            State state,
+            Delivery delivery,
+            bytes32 outputHash,
+            uint64 settledAt,
+            address payee
+        )
+    {
+        Record storage record = _records[id];
+        state = record.state;
+        settledAt = state == State.Verified ? record.timestamp : 0;
+        return (state, record.delivery, _outputHashes[id], settledAt, record.payee);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function cancelEffectiveAt(uint256 id) external view returns (uint64) {
+        Record storage record = _records[id];
+        return record.state == State.Open ? record.timestamp : 0;
+    }
+
+    /// @inheritdoc IInferenceHub
+    function instancesOf(uint256 id, address payee, bytes calldata input, bytes calldata output)
+        external
+        pure
+        returns (uint256[] memory)
+    {
+        return Statement.instances(Statement.tag(id, payee), input, output);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function tagOf(uint256 id, address payee) external pure returns (bytes32) {
+        return Statement.tag(id, payee);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function requestIdOf(Request calldata request) public view returns (uint256) {
+        return Statement.requestId(address(this), request);
+    }
+
+    /// @dev Credits the owner's share and the rest; rounding favours the payee.
+    function _pay(uint256 id, uint256 ownerShareBps, address owner, address payee) private {
+        uint256 held = escrow.heldFor(id);
+        uint256 ownerAmount = held * ownerShareBps / WHOLE_BPS;
+        escrow.settle(id, owner, ownerAmount, payee, held - ownerAmount);
+    }
+
+    /// @dev Closes an open request unanswered.
+    function _refund(uint256 id, Record storage record, State state, address refundTo) private {
+        record.state = state;
+        uint256 held = escrow.heldFor(id);
+        emit Closed(id, state, held);
+        escrow.settle(id, refundTo, held, address(0), 0);
+    }
+
+    /// @dev Runs the callback with exactly the gas asked for. Too little gas supplied reverts, so
+    /// that only the consumer's own failure counts as one.
+    function _deliver(
+        uint256 id,
+        Record storage record,
+        Request calldata request,
+        uint256 status,
+        bytes calldata output
+    ) private {
+        bytes memory data = abi.encodeCall(
+            IInferenceConsumer.onInference, (id, request.modelId, status, output, request.userData)
+        );
+        record.delivery = Delivery.Done;
+        uint256 required = ExactCall.requiredGas(request.callbackGas);
+        if (gasleft() < required) revert InsufficientCallbackGas(id, required);
+        (bool ok, uint256 gasUsed, bytes4 reason) =
+            ExactCall.call(request.consumer, request.callbackGas, data);
+        if (!ok) record.delivery = Delivery.Failed;
+        emit CallbackResult(id, ok, gasUsed, reason);
+    }
+
+    /// @dev What a new request must satisfy, its input apart. Returns the owner's share.
+    function _admit(uint256 modelId, RequestOptions calldata options)
+        private
+        view
+        returns (uint16 ownerShareBps)
+    {
+        ModelPolicy memory policy = registry.policyOf(modelId);
+        if (!policy.open) revert ModelClosed(modelId);
+        if (msg.value < policy.fee) revert FeeTooLow(policy.fee, msg.value);
+        if (msg.value > type(uint96).max) revert FeeTooHigh(msg.value);
+        if (
+            options.deadline <= block.timestamp || options.deadline > block.timestamp + MAX_LIFETIME
+        ) revert BadDeadline(options.deadline);
+        if (options.callbackGas > MAX_CALLBACK_GAS) {
+            revert CallbackGasTooHigh(options.callbackGas, MAX_CALLBACK_GAS);
+        }
+        // Reverts on a stopped route: nobody could answer.
+        router.verifierOf(registry.routeOf(modelId));
+        return policy.ownerShareBps;
+    }
+
+    function _proves(
+        uint256 modelId,
+        ModelTerms memory terms,
+        uint256[] memory instances,
+        bytes calldata proof
+    ) private view returns (bool) {
+        // The verifier reads its key from this contract: another code, another statement.
+        if (terms.vk.codehash != terms.vkCodeHash) revert VerifyingKeyChanged(modelId);
+        return IHalo2Verifier(router.verifierOf(terms.route)).verify(terms.vk, instances, proof);
+    }
+
+    function _open(uint256 id) private view returns (Record storage record) {
+        record = _records[id];
+        if (record.state == State.None) revert UnknownRequest(id);
+        if (record.state != State.Open) revert NotOpen(id, record.state);
+    }
+
+    /// @dev Whether an open request's announced cancellation has taken effect.
+    function _cancelled(Record storage record) private view returns (bool) {
+        uint256 effectiveAt = record.timestamp;
+        return effectiveAt != 0 && block.timestamp >= effectiveAt;
+    }
+
+    function _checkOutput(uint256 id, ModelTerms memory terms, bytes calldata output) private pure {
+        if (output.length != uint256(terms.outputWords) * 32) revert OutputMalformed(id);
+        for (uint256 i = 0; i < output.length; i += 32) {
+            if (uint256(bytes32(output[i:])) >> WORD_BITS != 0) revert OutputMalformed(id);
+        }
+    }
+
+    function _statusOf(ModelTerms memory terms, bytes calldata output)
+        private
+        pure
+        returns (uint256)
+    {
+        return uint256(bytes32(output)) & ((1 << terms.digitBits) - 1);
+    }
+}
