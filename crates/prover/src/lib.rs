@@ -1,1 +1,21 @@
 //! SRS files, keys, bundles, proving and verification.
+//!
+//! Halo2 with KZG on BN254, SHPLONK openings and a keccak transcript, so that a contract can
+//! verify what is proved here. Every proof is verified before it leaves this crate, because
+//! halo2 does not notice an unsatisfied circuit.
+
+pub mod field_reduce;
+pub mod files;
+pub mod key;
+pub mod keys;
+pub mod proof;
+pub mod shape;
+pub mod srs;
+pub mod transcript;
+
+pub use files::FileError;
+pub use key::VerifyingKey;
+pub use keys::{Keys, ProveError, SetupError, VerifyError, verify};
+pub use proof::Proof;
+pub use shape::shape_hash;
+pub use srs::{Srs, SrsError};

@@ -1,5 +1,5 @@
 //! Small models with every kind of row, and MockProver helpers.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::sync::Arc;
 
@@ -57,19 +57,23 @@ impl Shape {
         let mut width = self.features * self.digits as usize;
         let mut layers = Vec::new();
         for (index, &units) in self.layers.iter().enumerate() {
-            // Weights such that some units stay inside their digit and others saturate.
+            // Some units stay inside their digit, others saturate; none leaves what a
+            // saturating row can hold.
+            let limit = 1i64 << (3 * self.digit_bits - 1);
+            let wide = (limit / (max * width as i64)).min(2 * max).max(1);
             let weights = (0..units)
                 .map(|unit| {
-                    let size = if unit % 2 == 0 {
-                        2 * max
-                    } else {
-                        (max / width as i64).max(1)
+                    let sparse = unit % 2 == 1;
+                    let mut weight = || match sparse {
+                        true if rng.gen_range(0..width) >= 8 => 0,
+                        true => rng.gen_range(-1..=1),
+                        false => rng.gen_range(-wide..=wide),
                     };
-                    (0..width).map(|_| rng.gen_range(-size..=size)).collect()
+                    (0..width).map(|_| weight()).collect()
                 })
                 .collect();
             let bias = (0..units)
-                .map(|_| rng.gen_range(-max * max..=max * max))
+                .map(|_| rng.gen_range(-max * max / 2..=max * max / 2))
                 .collect();
             let table = self.tables[index].then(|| FunctionTable {
                 name: "square".into(),
