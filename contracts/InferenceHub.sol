@@ -270,7 +270,7 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         uint256 required = ExactCall.requiredGas(request.callbackGas);
         if (gasleft() < required) revert InsufficientCallbackGas(id, required);
         (bool ok, uint256 gasUsed, bytes4 reason) =
-            ExactCall.call(request.consumer, request.callbackGas, data);
+            ExactCall.run(request.consumer, request.callbackGas, data);
         if (!ok) record.delivery = Delivery.Failed;
         emit CallbackResult(id, ok, gasUsed, reason);
     }

@@ -16,37 +16,69 @@ interface IInferenceHub {
         Request request,
         bytes input
     );
+    /// @notice `amount` wei were added; `total` are held now.
     event FeeIncreased(uint256 indexed id, uint256 amount, uint256 total);
+    /// @notice The consumer gives up the request; until `effectiveAt` an answer is still paid.
     event CancelRequested(uint256 indexed id, uint256 effectiveAt);
+    /// @notice A proved output settled the request and credited `payee`.
     event Verified(uint256 indexed id, address indexed payee, uint256 status, bytes output);
+    /// @notice The callback ran; `reason` holds the first bytes of a failure's return data.
     event CallbackResult(uint256 indexed id, bool ok, uint256 gasUsed, bytes4 reason);
+    /// @notice The request ended unanswered; `refund` wei were credited to its `refundTo`.
     event Closed(uint256 indexed id, State state, uint256 refund);
 
+    /// @notice No request has this id: never made, or not with exactly these fields.
     error UnknownRequest(uint256 id);
+    /// @notice The request has ended as `state` says. `Verified`: see `resultOf` for the payee.
     error NotOpen(uint256 id, State state);
+    /// @notice The deadline is not in the future, or too far in it.
     error BadDeadline(uint256 deadline);
+    /// @notice Too late to answer.
     error DeadlinePassed(uint256 id, uint256 deadline);
+    /// @notice Too early to expire: the request can still be answered.
     error DeadlineNotPassed(uint256 id, uint256 deadline);
+    /// @notice Less sent than the model's policy asks.
     error FeeTooLow(uint256 required, uint256 sent);
+    /// @notice More sent than a request can record.
     error FeeTooHigh(uint256 sent);
+    /// @notice The model's owner takes no new requests.
     error ModelClosed(uint256 modelId);
+    /// @notice These are not the input words of the request.
     error InputMismatch(uint256 id);
+    /// @notice Wrong number of output words, a word that is not canonical, or not the
+    /// verified output.
     error OutputMalformed(uint256 id);
+    /// @notice Nobody to pay.
     error ZeroPayee();
+    /// @notice The proof does not show this output for this request and payee.
     error InvalidProof(uint256 id);
+    /// @notice Only the consumer that made the request may cancel it.
     error NotConsumer(uint256 id, address caller);
+    /// @notice Announce the cancellation first.
     error CancelNotRequested(uint256 id);
+    /// @notice The announced cancellation has not taken effect.
     error CancelTooEarly(uint256 id, uint256 effectiveAt);
+    /// @notice Not verified, pull only, or delivered already.
     error NothingToDeliver(uint256 id, Delivery delivery);
+    /// @notice The transaction must leave `required` gas for the callback.
     error InsufficientCallbackGas(uint256 id, uint256 required);
+    /// @notice More callback gas asked for than a block can be expected to fit.
     error CallbackGasTooHigh(uint256 asked, uint256 max);
+    /// @notice The model's route is in service.
     error RouteNotStopped(uint256 id);
+    /// @notice Announcing again would change nothing.
     error CancelAlreadyRequested(uint256 id, uint256 effectiveAt);
+    /// @notice The verifying-key contract does not hold the pinned code.
     error VerifyingKeyChanged(uint256 modelId);
+    /// @notice A top-up without value.
     error NothingSent();
 
     /// @notice Asks for `modelId` on `input`; the value sent is the fee.
-    /// @param input Fixed-point integers in the units of the model's schema, checked against its box.
+    /// @dev The caller is the consumer: the only one called back, the only one that may cancel.
+    /// @param modelId A registered model that is open for requests.
+    /// @param input Fixed-point integers in the units of the model's schema, inside its box.
+    /// @param options Deadline, callback gas, refund address, user data.
+    /// @return id Hash of the request, see `requestIdOf`.
     function requestInference(
         uint256 modelId,
         int32[] calldata input,
@@ -55,9 +87,13 @@ interface IInferenceHub {
 
     /// @notice Settles a request with a proved output and pays `payee`.
     /// @dev The id, the input digest and every public input are rebuilt here; only payee, output
-    /// and proof are the caller's. The payee is bound by the proof.
+    /// and proof are the caller's. The payee is bound by the proof, so a copied proof pays its
+    /// maker. Reverts `InsufficientCallbackGas` rather than starve the consumer's callback.
+    /// @param request The request, exactly as in `InferenceRequested`.
     /// @param input Packed input words, as in `InferenceRequested`.
+    /// @param payee Credited with the fee less the model owner's share.
     /// @param output Packed output words.
+    /// @param proof Uncompressed points and scalars in transcript order.
     function fulfill(
         Request calldata request,
         bytes calldata input,
@@ -84,10 +120,12 @@ interface IInferenceHub {
     /// @notice Adds the value sent to the fee of an open request.
     function topUp(uint256 id) external payable;
 
-    /// @notice Least fee for a request.
+    /// @notice Least fee for a request: what the model's policy asks. The callback's gas is not
+    /// priced here; an operator may want more, see `topUp`.
     function quote(uint256 modelId, uint32 callbackGas) external view returns (uint256 fee);
 
-    /// @notice Settlement and delivery state, hash of the output, settlement time and payee.
+    /// @notice Settlement and delivery state; for a verified request also the hash of its output,
+    /// when it was settled and who was paid.
     function resultOf(uint256 id)
         external
         view

@@ -5,24 +5,40 @@ import {ModelPolicy, ModelSpec, ModelTerms, Schema} from "../types/Types.sol";
 
 /// @title Registry of immutable model versions
 interface IModelRegistry {
+    /// @notice A model version exists from now on; `vk` and `schema` hold its data.
     event ModelRegistered(
         uint256 indexed modelId, address indexed owner, ModelSpec spec, address vk, address schema
     );
+    /// @notice `policy` holds for requests from now on.
     event PolicyChanged(uint256 indexed modelId, ModelPolicy policy);
 
+    /// @notice No model has this id.
     error UnknownModel(uint256 modelId);
+    /// @notice The caller registered exactly this version before.
     error AlreadyRegistered(uint256 modelId);
+    /// @notice Only the model's owner sets its policy.
     error NotOwner(uint256 modelId, address caller);
+    /// @notice The verifying-key data is not what the description names.
     error VkHashMismatch(bytes32 expected, bytes32 got);
+    /// @notice The schema is not what the description names.
     error SchemaHashMismatch(bytes32 expected, bytes32 got);
+    /// @notice The verifying-key data is not well-formed.
     error BadVerifyingKey(string reason);
+    /// @notice The schema's numbers do not fit together.
     error BadSchema(string reason);
+    /// @notice The policy's numbers are out of range.
     error BadPolicy(string reason);
+    /// @notice The model was set up under another SRS than its route's verifier.
     error SrsMismatch(bytes32 expected, bytes32 got);
+    /// @notice Committed weights come later; a commitment must be zero now.
     error PrivateModelUnsupported();
+    /// @notice Not one value per feature.
     error WrongInputLength(uint256 expected, uint256 got);
+    /// @notice A value lies outside its feature's box.
     error OutOfDomain(uint256 feature, int256 value, int256 lo, int256 hi);
+    /// @notice Lengths in bytes.
     error WrongOutputLength(uint256 expected, uint256 got);
+    /// @notice A word has bits above its slots: what is left of it, shifted down.
     error NonCanonicalOutput(uint256 index, uint256 word);
 
     /// @notice Registers an immutable model version owned by the caller.
@@ -30,6 +46,7 @@ interface IModelRegistry {
     /// @param vkData Verifying-key data: k, instance count, commitments, 32-byte words.
     /// @param schema Input and output encoding.
     /// @param policy First policy.
+    /// @return modelId See `computeModelId`.
     function register(
         ModelSpec calldata spec,
         bytes calldata vkData,
@@ -43,10 +60,18 @@ interface IModelRegistry {
     /// @notice keccak256(abi.encode(MODEL_V1, owner, spec)): the same on every chain.
     function computeModelId(address owner, ModelSpec calldata spec) external view returns (uint256);
 
+    /// @notice Who registered the model and sets its policy; never changes.
     function ownerOf(uint256 modelId) external view returns (address);
+
+    /// @notice Machine shape and SRS, see `VerifierRouter`.
     function routeOf(uint256 modelId) external view returns (bytes32);
+
+    /// @notice Policy for new requests.
     function policyOf(uint256 modelId) external view returns (ModelPolicy memory);
+
+    /// @notice Encoding of inputs and outputs.
     function schemaOf(uint256 modelId) external view returns (Schema memory);
+
     /// @notice Contract holding the verifying-key data, with the code hash pinned at registration.
     function vkOf(uint256 modelId) external view returns (address vk, bytes32 codeHash);
 

@@ -20,7 +20,7 @@ library ExactCall {
     /// @return ok Whether `target` has code and did not revert.
     /// @return gasUsed Gas spent by the call.
     /// @return reason First four bytes of the return data of a failure.
-    function call(address target, uint256 amount, bytes memory data)
+    function run(address target, uint256 amount, bytes memory data)
         internal
         returns (bool ok, uint256 gasUsed, bytes4 reason)
     {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+// solhint-disable one-contract-per-file
+
 /// @notice An inference request. Immutable: its hash is the request id, so a reorganisation
 /// cannot change what an id means.
 /// @param modelId Content hash of the model version: fixes verifying key and route.
@@ -70,7 +72,7 @@ struct Feature {
     uint8 decimals;
 }
 
-/// @notice One output field: (raw - zeroPoint) * multiplier is a fixed-point number with `decimals`.
+/// @notice One output field: (raw - zeroPoint) * multiplier is a number with `decimals` decimals.
 struct OutputField {
     uint32 zeroPoint;
     uint32 multiplier;
