@@ -20,12 +20,12 @@ pub(crate) fn signed(value: i64) -> Fr {
 pub fn from_word(word: &[u8; 32]) -> Option<Fr> {
     let mut bytes = *word;
     bytes.reverse();
-    Fr::from_repr(bytes.into()).into()
+    Fr::from_repr(bytes).into()
 }
 
 /// A field element as a big-endian word.
 pub fn to_word(value: &Fr) -> [u8; 32] {
-    let mut bytes: [u8; 32] = value.to_repr().into();
+    let mut bytes: [u8; 32] = value.to_repr();
     bytes.reverse();
     bytes
 }

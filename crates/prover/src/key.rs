@@ -67,11 +67,17 @@ impl VerifyingKey {
         let fixed = meta.num_fixed_columns();
         let count = fixed + meta.permutation().get_columns().len();
         if data.len() != 64 * (1 + count) {
-            return bad(format!("{} bytes instead of {}", data.len(), 64 * (1 + count)));
+            return bad(format!(
+                "{} bytes instead of {}",
+                data.len(),
+                64 * (1 + count)
+            ));
         }
         let number = |at: usize| {
             let word = &data[at..at + 32];
-            let low = word[24..].iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+            let low = word[24..]
+                .iter()
+                .fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
             word[..24].iter().all(|byte| *byte == 0).then_some(low)
         };
         let k = number(0).filter(|k| (u64::from(MIN_K)..=u64::from(MAX_K)).contains(k));

@@ -65,7 +65,9 @@ pub enum ProveError {
     #[error("proving failed: {0}")]
     Prover(plonk::Error),
     /// The finished proof does not verify: keys and program differ, or memory is faulty.
-    #[error("the finished proof does not verify ({0}); the bundle's keys may be damaged: run setup again")]
+    #[error(
+        "the finished proof does not verify ({0}); the bundle's keys may be damaged: run setup again"
+    )]
     SelfCheck(VerifyError),
 }
 
@@ -210,7 +212,13 @@ impl Keys {
     /// # Errors
     /// Why it is not accepted.
     pub fn verify(&self, proof: &Proof) -> Result<(), VerifyError> {
-        verify_with(&self.srs, self.proving.get_vk(), self.digest, self.verifying.instances(), proof)
+        verify_with(
+            &self.srs,
+            self.proving.get_vk(),
+            self.digest,
+            self.verifying.instances(),
+            proof,
+        )
     }
 }
 

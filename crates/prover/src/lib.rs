@@ -4,15 +4,19 @@
 //! verify what is proved here. Every proof is verified before it leaves this crate, because
 //! halo2 does not notice an unsatisfied circuit.
 
+pub mod bundle;
 pub mod field_reduce;
 pub mod files;
 pub mod key;
 pub mod keys;
+pub mod layout;
+pub mod onchain;
 pub mod proof;
 pub mod shape;
 pub mod srs;
 pub mod transcript;
 
+pub use bundle::{Bundle, BundleError, BundleParts};
 pub use files::FileError;
 pub use key::VerifyingKey;
 pub use keys::{Keys, ProveError, SetupError, VerifyError, verify};

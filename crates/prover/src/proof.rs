@@ -44,12 +44,9 @@ impl Layout {
         let points = meta.num_advice_columns() + products + 1 + (meta.degree() - 1);
         // Queries, random polynomial, permutation columns, and each product at x, ωx and, but
         // for the last, at the last row.
-        let scalars = meta.advice_queries().len()
-            + meta.fixed_queries().len()
-            + 1
-            + permuted
-            + 3 * products
-            - usize::from(products > 0);
+        let scalars =
+            meta.advice_queries().len() + meta.fixed_queries().len() + 1 + permuted + 3 * products
+                - usize::from(products > 0);
         Self { points, scalars }
     }
 
@@ -86,7 +83,9 @@ impl Proof {
                 let point = point.ok_or_else(|| invalid_point(index))?;
                 Ok(point.to_bytes().as_ref().to_vec())
             });
-            Ok(points.collect::<Result<Vec<_>, ProofFormatError>>()?.concat())
+            Ok(points
+                .collect::<Result<Vec<_>, ProofFormatError>>()?
+                .concat())
         };
         Ok([pack(points)?, scalars.to_vec(), pack(last)?].concat())
     }
@@ -113,7 +112,9 @@ impl Proof {
                 });
                 Ok(point_words(&point.ok_or_else(|| invalid_point(index))?))
             });
-            Ok(points.collect::<Result<Vec<_>, ProofFormatError>>()?.concat())
+            Ok(points
+                .collect::<Result<Vec<_>, ProofFormatError>>()?
+                .concat())
         };
         let evm = [expand(points)?, scalars.to_vec(), expand(last)?].concat();
         Ok(Self { instances, evm })
@@ -158,7 +159,9 @@ impl<'de> Deserialize<'de> for Proof {
         let json = ProofJson::deserialize(deserializer)?;
         if json.format != FORMAT {
             let format = json.format;
-            return Err(D::Error::custom(format!("format `{format}`, expected `{FORMAT}`")));
+            return Err(D::Error::custom(format!(
+                "format `{format}`, expected `{FORMAT}`"
+            )));
         }
         let bytes = |text: &str| -> Result<Vec<u8>, D::Error> {
             let digits = text.strip_prefix("0x").unwrap_or(text);

@@ -14,8 +14,8 @@ use halo2_proofs::halo2curves::{
     CurveAffine,
     bn256::{Bn256, Fq, Fq2, Fr, G1Affine, G2Affine, pairing},
     ff::Field,
-    serde::SerdeObject,
     group::{Curve, Group, prime::PrimeCurveAffine},
+    serde::SerdeObject,
 };
 use halo2_proofs::poly::commitment::{Params, ParamsProver};
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
@@ -140,7 +140,9 @@ impl Srs {
         }
         let points = self.params.get_g()[..1 << k].to_vec();
         Ok(Self {
-            params: self.params.from_parts(k, points, None, self.params.g2(), self.params.s_g2()),
+            params: self
+                .params
+                .from_parts(k, points, None, self.params.g2(), self.params.s_g2()),
             is_unsafe: self.is_unsafe,
         })
     }
@@ -220,7 +222,8 @@ impl Srs {
                 point_from_words(words).ok_or_else(|| format!("G1 point {index} is not valid"))
             })
             .collect::<Result<_, _>>()?;
-        let read_g2 = |words, what| g2_from_words(words).ok_or_else(|| format!("{what} is not valid"));
+        let read_g2 =
+            |words, what| g2_from_words(words).ok_or_else(|| format!("{what} is not valid"));
         let generator = read_g2(&g2[..128], "G2's generator")?;
         let secret = read_g2(&g2[128..], "tau G2")?;
         let (powers, lagrange) = g1.split_at(1 << k);
@@ -231,7 +234,13 @@ impl Srs {
         // Only a constructor that needs an instance is public.
         let any = ParamsKZG::<Bn256>::setup(1, ChaCha20Rng::from_seed([0; 32]));
         Ok(Self {
-            params: any.from_parts(k, powers.to_vec(), Some(lagrange.to_vec()), generator, secret),
+            params: any.from_parts(
+                k,
+                powers.to_vec(),
+                Some(lagrange.to_vec()),
+                generator,
+                secret,
+            ),
             is_unsafe: flag == 1,
         })
     }
@@ -281,7 +290,10 @@ fn g2_words(point: &G2Affine) -> [u8; 128] {
 }
 
 fn g2_from_words(words: &[u8]) -> Option<G2Affine> {
-    let parts: Vec<Fq> = words.chunks(32).map(coordinate_from_word).collect::<Option<_>>()?;
+    let parts: Vec<Fq> = words
+        .chunks(32)
+        .map(coordinate_from_word)
+        .collect::<Option<_>>()?;
     let x = Fq2::new(parts[1], parts[0]);
     let y = Fq2::new(parts[3], parts[2]);
     let point: Option<G2Affine> = G2Affine::from_xy(x, y).into();
@@ -289,6 +301,7 @@ fn g2_from_words(words: &[u8]) -> Option<G2Affine> {
     let order = -Fr::ONE;
     point.filter(|point| {
         let last = point.to_curve() * order;
-        !bool::from(point.is_identity()) && last + point.to_curve() == G2Affine::identity().to_curve()
+        !bool::from(point.is_identity())
+            && last + point.to_curve() == G2Affine::identity().to_curve()
     })
 }

@@ -40,7 +40,7 @@ impl EncodedChallenge<G1Affine> for Challenge {
 
 /// A base-field element as a big-endian word.
 pub(crate) fn coordinate_word(value: &Fq) -> [u8; 32] {
-    let mut bytes: [u8; 32] = value.to_repr().into();
+    let mut bytes: [u8; 32] = value.to_repr();
     bytes.reverse();
     bytes
 }
@@ -49,7 +49,7 @@ pub(crate) fn coordinate_word(value: &Fq) -> [u8; 32] {
 pub(crate) fn coordinate_from_word(word: &[u8]) -> Option<Fq> {
     let mut bytes: [u8; 32] = word.try_into().ok()?;
     bytes.reverse();
-    Fq::from_repr(bytes.into()).into()
+    Fq::from_repr(bytes).into()
 }
 
 /// The two words of a point; infinity is (0, 0).

@@ -1,4 +1,5 @@
 //! Real proofs of a small model.
+#![allow(clippy::unwrap_used)]
 
 use haloracle_model::{Dense, Feature, FunctionTable, InputSchema, IntegerModel, OutputField};
 use haloracle_prover::{Keys, Proof, Srs, VerifyError, VerifyingKey, verify};
@@ -10,11 +11,19 @@ fn model() -> IntegerModel {
         bias,
         table,
     };
-    let feature = |name: &str| Feature { name: name.into(), decimals: 1, lo: -100, hi: 100 };
+    let feature = |name: &str| Feature {
+        name: name.into(),
+        decimals: 1,
+        lo: -100,
+        hi: 100,
+    };
     IntegerModel {
         name: "small".into(),
         digit_bits: 4,
-        input: InputSchema { digits: 2, features: vec![feature("a"), feature("b")] },
+        input: InputSchema {
+            digits: 2,
+            features: vec![feature("a"), feature("b")],
+        },
         layers: vec![
             dense(
                 "hidden",
@@ -26,10 +35,18 @@ fn model() -> IntegerModel {
                 "score",
                 vec![vec![5, -3, 4]],
                 vec![40],
-                Some(FunctionTable { name: "halve".into(), values: (0..16).map(|z| z / 2).collect() }),
+                Some(FunctionTable {
+                    name: "halve".into(),
+                    values: (0..16).map(|z| z / 2).collect(),
+                }),
             ),
         ],
-        output: vec![OutputField { name: "y".into(), zero_point: 0, multiplier: 1, decimals: 1 }],
+        output: vec![OutputField {
+            name: "y".into(),
+            zero_point: 0,
+            multiplier: 1,
+            decimals: 1,
+        }],
     }
 }
 
@@ -48,7 +65,10 @@ fn proves_and_verifies_from_key_data_alone() {
         verify(keys.srs(), &key, &proof).unwrap();
         let expected = model().run(&raw).unwrap();
         let words = &proof.instances[2 + model().input_words()..];
-        assert_eq!(model().unpack_output(words).unwrap(), (0, expected.outputs().to_vec()));
+        assert_eq!(
+            model().unpack_output(words).unwrap(),
+            (0, expected.outputs().to_vec())
+        );
     }
 }
 
@@ -59,7 +79,11 @@ fn json_round_trip_is_canonical() {
     let back: Proof = serde_json::from_str(&text).unwrap();
     assert_eq!(back, proof);
     let compact = proof.compact().unwrap();
-    println!("compact {} B, EVM form {} B", compact.len(), proof.evm.len());
+    println!(
+        "compact {} B, EVM form {} B",
+        compact.len(),
+        proof.evm.len()
+    );
     assert!(compact.len() <= 1800);
 }
 
@@ -70,7 +94,11 @@ fn every_instance_and_every_proof_word_matters() {
     for index in 0..proof.instances.len() {
         let mut other = proof.clone();
         other.instances[index][31] ^= 1;
-        assert_eq!(keys.verify(&other), Err(VerifyError::Invalid), "instance {index}");
+        assert_eq!(
+            keys.verify(&other),
+            Err(VerifyError::Invalid),
+            "instance {index}"
+        );
     }
     for at in (0..proof.evm.len()).step_by(32) {
         let mut other = proof.clone();
@@ -82,10 +110,16 @@ fn every_instance_and_every_proof_word_matters() {
     assert_eq!(keys.verify(&longer), Err(VerifyError::Trailing));
     let mut more = proof.clone();
     more.instances.push([0; 32]);
-    assert!(matches!(keys.verify(&more), Err(VerifyError::InstanceCount { .. })));
+    assert!(matches!(
+        keys.verify(&more),
+        Err(VerifyError::InstanceCount { .. })
+    ));
 }
 
 #[test]
 fn keys_are_reproducible() {
-    assert_eq!(keys().verifying_key().to_data(), keys().verifying_key().to_data());
+    assert_eq!(
+        keys().verifying_key().to_data(),
+        keys().verifying_key().to_data()
+    );
 }

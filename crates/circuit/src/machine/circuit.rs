@@ -241,8 +241,8 @@ fn look_ups(program: &Program, witness: &Witness, challenges: Challenges) -> (Ve
 
     let digit = |value: u32| range.get(value as usize).copied().unwrap_or(Fr::ZERO);
     let mut helper = vec![Fr::ZERO; last + 1];
-    for row in 0..last {
-        helper[row] = digit(witness.z[row] + witness.n[row]) + digit(witness.r[row]);
+    for (row, helper) in helper[..last].iter_mut().enumerate() {
+        *helper = digit(witness.z[row] + witness.n[row]) + digit(witness.r[row]);
     }
     for row in tags() {
         helper[row] += small(program.rows[row].fixed.tag) * rest.next().unwrap_or(Fr::ZERO);

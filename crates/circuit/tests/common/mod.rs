@@ -1,5 +1,5 @@
 //! Small models with every kind of row, and MockProver helpers.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
 use std::sync::Arc;
 

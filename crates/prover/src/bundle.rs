@@ -1,0 +1,355 @@
+//! Bundles: a compiled model as a directory.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `model.json` | the integer model: the definition of its answers |
+//! | `layout.json` | k, rows, packing: what the lowering made of it |
+//! | `report.json`, `report.html` | accuracy against the float model |
+//! | `vk.bin`, `pk.bin`, `srs.bin` | keys and the truncated SRS, after setup |
+//! | `onchain.json` | what a registry needs, after setup |
+//! | `manifest.json` | keccak-256 of every other file |
+//!
+//! `create` builds the directory beside its final place and renames it. `setup` takes the keys
+//! out of the manifest, writes them, and enters them last: a crash leaves a bundle without keys,
+//! never one with half of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use halo2_proofs::SerdeFormat;
+use halo2_proofs::halo2curves::bn256::G1Affine;
+use halo2_proofs::plonk::ProvingKey;
+use haloracle_circuit::{LowerError, MachineCircuit, Program, lower};
+use haloracle_model::IntegerModel;
+use serde::{Deserialize, Serialize};
+
+use crate::files::{self, FileError, keccak};
+use crate::key::VerifyingKey;
+use crate::keys::{Keys, SetupError};
+use crate::layout::Layout;
+use crate::onchain::OnChain;
+use crate::srs::Srs;
+
+const FORMAT: &str = "haloracle-bundle-v1";
+const PK_MAGIC: &[u8; 8] = b"HALOPK01";
+const KEY_FILES: [&str; 4] = ["pk.bin", "vk.bin", "srs.bin", "onchain.json"];
+
+/// Version of the compiler, part of what a model id stands for.
+pub const COMPILER_VERSION: &str = concat!("haloracle ", env!("CARGO_PKG_VERSION"));
+
+/// A compiled model on disk.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    dir: PathBuf,
+    manifest: Manifest,
+    model: Arc<IntegerModel>,
+    program: Arc<Program>,
+}
+
+/// `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: String,
+    compiler: String,
+    /// keccak-256 of the ONNX file the model came from.
+    onnx_hash: String,
+    /// keccak-256 of each file, by name.
+    files: BTreeMap<String, String>,
+}
+
+/// What `compile` puts into a bundle.
+#[derive(Clone, Copy, Debug)]
+pub struct BundleParts<'a> {
+    /// The integer model.
+    pub model: &'a IntegerModel,
+    /// The ONNX file it came from.
+    pub onnx: &'a [u8],
+    /// Accuracy report for programs.
+    pub report_json: &'a [u8],
+    /// Accuracy report for people.
+    pub report_html: &'a [u8],
+}
+
+/// Why a bundle cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// Reading or writing failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The directory is in the way.
+    #[error("`{}` exists already; remove it or choose another place", .0.display())]
+    Exists(PathBuf),
+    /// Not a bundle, or damaged.
+    #[error("bundle `{}`: {what}", .dir.display())]
+    Damaged {
+        /// The bundle.
+        dir: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// Keys were not made yet.
+    #[error("bundle `{}` has no keys yet: run `haloracle setup` on it", .0.display())]
+    NoKeys(PathBuf),
+    /// The model does not fit the machine.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// Key generation failed.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, FileError> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|source| FileError {
+        action: "encode",
+        path: PathBuf::new(),
+        source: source.into(),
+    })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn hex_hash(bytes: &[u8]) -> String {
+    format!("0x{}", hex::encode(keccak(bytes)))
+}
+
+fn checked_file(dir: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, BundleError> {
+    let damaged = |what: String| BundleError::Damaged {
+        dir: dir.to_owned(),
+        what,
+    };
+    let Some(hash) = manifest.files.get(name) else {
+        if KEY_FILES.contains(&name) {
+            return Err(BundleError::NoKeys(dir.to_owned()));
+        }
+        return Err(damaged(format!("manifest.json does not list {name}")));
+    };
+    let bytes = files::read(&dir.join(name))?;
+    let found = hex_hash(&bytes);
+    if found != *hash {
+        return Err(damaged(format!(
+            "{name} is corrupted: keccak-256 is {found}, the manifest says {hash}"
+        )));
+    }
+    Ok(bytes)
+}
+
+impl Bundle {
+    /// Lowers the model and writes a new bundle without keys.
+    ///
+    /// # Errors
+    /// A model that does not fit; a directory that exists; a full disk.
+    pub fn create(dir: &Path, parts: BundleParts<'_>) -> Result<Self, BundleError> {
+        if dir.exists() {
+            return Err(BundleError::Exists(dir.to_owned()));
+        }
+        let program = lower(parts.model)?;
+        let contents: [(&str, Vec<u8>); 4] = [
+            ("model.json", json(parts.model)?),
+            ("layout.json", json(&Layout::new(parts.model, &program))?),
+            ("report.json", parts.report_json.to_vec()),
+            ("report.html", parts.report_html.to_vec()),
+        ];
+        let manifest = Manifest {
+            format: FORMAT.into(),
+            compiler: COMPILER_VERSION.into(),
+            onnx_hash: hex_hash(parts.onnx),
+            files: contents
+                .iter()
+                .map(|(name, bytes)| ((*name).to_owned(), hex_hash(bytes)))
+                .collect(),
+        };
+        let io = |action, path: &Path| {
+            let path = path.to_owned();
+            move |source| FileError {
+                action,
+                path,
+                source,
+            }
+        };
+        let parent = match dir.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(parent).map_err(io("create", parent))?;
+        let building = tempfile::Builder::new()
+            .prefix(".bundle-")
+            .tempdir_in(parent)
+            .map_err(io("create", parent))?;
+        for (name, bytes) in &contents {
+            files::write_atomic(&building.path().join(name), bytes)?;
+        }
+        files::write_atomic(&building.path().join("manifest.json"), &json(&manifest)?)?;
+        fs::rename(building.path(), dir).map_err(io("create", dir))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            manifest,
+            model: Arc::new(parts.model.clone()),
+            program: Arc::new(program),
+        })
+    }
+
+    /// Opens a bundle: checks the manifest and every small file against it, and lowers the model.
+    ///
+    /// # Errors
+    /// Names what is damaged.
+    pub fn open(dir: &Path) -> Result<Self, BundleError> {
+        let damaged = |what: String| BundleError::Damaged {
+            dir: dir.to_owned(),
+            what,
+        };
+        let manifest = files::read(&dir.join("manifest.json"))?;
+        let manifest: Manifest = serde_json::from_slice(&manifest)
+            .map_err(|error| damaged(format!("manifest.json: {error}")))?;
+        if manifest.format != FORMAT {
+            let format = manifest.format;
+            return Err(damaged(format!("format `{format}`, expected `{FORMAT}`")));
+        }
+        let model = checked_file(dir, &manifest, "model.json")?;
+        let model: IntegerModel = serde_json::from_slice(&model)
+            .map_err(|error| damaged(format!("model.json: {error}")))?;
+        for name in ["layout.json", "report.json", "report.html"] {
+            checked_file(dir, &manifest, name)?;
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            manifest,
+            program: Arc::new(lower(&model)?),
+            model: Arc::new(model),
+        })
+    }
+
+    /// Where the bundle lies.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Arc<IntegerModel> {
+        &self.model
+    }
+
+    /// Its row program.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// Compiler that made the bundle.
+    pub fn compiler(&self) -> &str {
+        &self.manifest.compiler
+    }
+
+    /// keccak-256 of the ONNX file, as 0x-prefixed hexadecimal.
+    pub fn onnx_hash(&self) -> &str {
+        &self.manifest.onnx_hash
+    }
+
+    /// Whether `setup` was run.
+    pub fn has_keys(&self) -> bool {
+        KEY_FILES
+            .iter()
+            .all(|name| self.manifest.files.contains_key(*name))
+    }
+
+    /// Reads a file of the bundle and checks it against the manifest.
+    ///
+    /// # Errors
+    /// A file that is not there, not in the manifest, or not what the manifest says.
+    pub fn file(&self, name: &str) -> Result<Vec<u8>, BundleError> {
+        checked_file(&self.dir, &self.manifest, name)
+    }
+
+    fn damaged(&self, what: String) -> BundleError {
+        BundleError::Damaged {
+            dir: self.dir.clone(),
+            what,
+        }
+    }
+
+    fn write_manifest(&self) -> Result<(), BundleError> {
+        let path = self.dir.join("manifest.json");
+        Ok(files::write_atomic(&path, &json(&self.manifest)?)?)
+    }
+
+    /// Generates keys and writes them into the bundle.
+    ///
+    /// # Errors
+    /// An SRS that is too small; a full disk.
+    pub fn setup(&mut self, srs: &Srs) -> Result<Keys, BundleError> {
+        let keys = Keys::generate_for(Arc::clone(&self.model), Arc::clone(&self.program), srs)?;
+        for name in KEY_FILES {
+            self.manifest.files.remove(name);
+        }
+        self.write_manifest()?;
+
+        let mut proving = PK_MAGIC.to_vec();
+        proving.extend(keys.proving_key().to_bytes(SerdeFormat::RawBytesUnchecked));
+        let contents = [
+            ("pk.bin", proving),
+            ("vk.bin", keys.verifying_key().to_data()),
+            ("srs.bin", keys.srs().to_bytes()),
+            ("onchain.json", json(&OnChain::new(self, &keys)?)?),
+        ];
+        for (name, bytes) in contents {
+            files::write_atomic(&self.dir.join(name), &bytes)?;
+            self.manifest.files.insert(name.into(), hex_hash(&bytes));
+        }
+        self.write_manifest()?;
+        Ok(keys)
+    }
+
+    /// The verifying key.
+    ///
+    /// # Errors
+    /// No keys yet, or damage.
+    pub fn verifying_key(&self) -> Result<VerifyingKey, BundleError> {
+        VerifyingKey::from_data(&self.file("vk.bin")?)
+            .map_err(|error| self.damaged(format!("vk.bin: {error}")))
+    }
+
+    /// The truncated SRS.
+    ///
+    /// # Errors
+    /// No keys yet, or damage.
+    pub fn srs(&self) -> Result<Srs, BundleError> {
+        Srs::from_bytes(&self.file("srs.bin")?)
+            .map_err(|error| self.damaged(format!("srs.bin: {error}")))
+    }
+
+    /// What a registry needs.
+    ///
+    /// # Errors
+    /// No keys yet, or damage.
+    pub fn onchain(&self) -> Result<OnChain, BundleError> {
+        serde_json::from_slice(&self.file("onchain.json")?)
+            .map_err(|error| self.damaged(format!("onchain.json: {error}")))
+    }
+
+    /// Loads the keys for proving and verifying.
+    ///
+    /// # Errors
+    /// No keys yet, damage, or keys of another circuit.
+    pub fn keys(&self) -> Result<Keys, BundleError> {
+        let srs = self.srs()?;
+        let verifying = self.verifying_key()?;
+        let bytes = self.file("pk.bin")?;
+        let proving = bytes
+            .strip_prefix(PK_MAGIC)
+            .ok_or_else(|| self.damaged("pk.bin: wrong magic bytes".into()))?;
+        let proving = ProvingKey::<G1Affine>::from_bytes::<MachineCircuit>(
+            proving,
+            SerdeFormat::RawBytesUnchecked,
+            (),
+        )
+        .map_err(|error| self.damaged(format!("pk.bin: {error}")))?;
+        let model = Arc::clone(&self.model);
+        let keys = Keys::assemble(model, Arc::clone(&self.program), srs, proving);
+        if *keys.verifying_key() != verifying || verifying.k() != self.program.k {
+            return Err(self.damaged("pk.bin and vk.bin are keys of different circuits".into()));
+        }
+        Ok(keys)
+    }
+}

@@ -1,0 +1,72 @@
+//! `onchain.json`: what registering and calling a model needs.
+
+use haloracle_model::{Feature, OutputField};
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::{Bundle, BundleError};
+use crate::files::keccak;
+use crate::keys::Keys;
+use crate::shape::shape_hash;
+
+/// Verifying-key data, hashes and the schema of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnChain {
+    /// Verifying-key data, 0x-prefixed.
+    pub vk_data: String,
+    /// keccak-256 of it.
+    pub vk_hash: String,
+    /// keccak256(shape hash ++ SRS hash): the verifier route.
+    pub route: String,
+    /// Hash of the machine's constraint system.
+    pub shape_hash: String,
+    /// Hash of the SRS's verifier part.
+    pub srs_hash: String,
+    /// Whether the SRS's secret is known.
+    pub srs_unsafe: bool,
+    /// Hash of `model.json`.
+    pub graph_hash: String,
+    /// Hash of the ONNX file.
+    pub onnx_hash: String,
+    /// Hash of `report.json`.
+    pub report_hash: String,
+    /// Compiler that made the key.
+    pub compiler_version: String,
+    /// Digit width.
+    pub digit_bits: u32,
+    /// Digits per input slot.
+    pub input_digits: u32,
+    /// Inputs with their boxes.
+    pub features: Vec<Feature>,
+    /// Outputs with their scales.
+    pub outputs: Vec<OutputField>,
+    /// Number of public instances.
+    pub instances: usize,
+}
+
+impl OnChain {
+    /// Collects what `keys` and `bundle` say.
+    pub(crate) fn new(bundle: &Bundle, keys: &Keys) -> Result<Self, BundleError> {
+        let hexed = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
+        let hashed = |name| bundle.file(name).map(|bytes| hexed(&keccak(&bytes)));
+        let key = keys.verifying_key();
+        let srs = keys.srs();
+        let model = keys.model();
+        Ok(Self {
+            vk_data: hexed(&key.to_data()),
+            vk_hash: hexed(&key.hash()),
+            route: hexed(&keccak(&[shape_hash(), srs.hash()].concat())),
+            shape_hash: hexed(&shape_hash()),
+            srs_hash: hexed(&srs.hash()),
+            srs_unsafe: srs.is_unsafe(),
+            graph_hash: hashed("model.json")?,
+            onnx_hash: bundle.onnx_hash().to_owned(),
+            report_hash: hashed("report.json")?,
+            compiler_version: bundle.compiler().to_owned(),
+            digit_bits: model.digit_bits,
+            input_digits: model.input.digits,
+            features: model.input.features.clone(),
+            outputs: model.output.clone(),
+            instances: key.instances(),
+        })
+    }
+}
