@@ -100,6 +100,11 @@ impl OutputField {
         (i64::from(raw) - i64::from(self.zero_point)) * i64::from(self.multiplier)
     }
 
+    /// Units of the model per digit.
+    pub fn step(&self) -> f64 {
+        f64::from(self.multiplier) / 10f64.powi(i32::from(self.decimals))
+    }
+
     /// The real number that `raw` stands for.
     pub fn real(&self, raw: u32) -> f64 {
         self.fixed(raw) as f64 / 10f64.powi(i32::from(self.decimals))
@@ -164,6 +169,33 @@ pub enum ModelError {
         hi: i32,
         /// Feature's decimals.
         decimals: u8,
+    },
+    /// A value is NaN or infinite.
+    #[error("feature {index} `{name}` is {value}; every value must be a finite number")]
+    NotFinite {
+        /// Position in the input.
+        index: usize,
+        /// Feature's name.
+        name: String,
+        /// The value, as text.
+        value: String,
+    },
+    /// Some input of the box may have no proof.
+    #[error(
+        "layer `{layer}` unit {unit} can reach [{lo}, {hi}], beyond ±{limit}, what the machine \
+         can saturate; narrow the domain box, or use more digit bits"
+    )]
+    Unprovable {
+        /// Layer's name.
+        layer: String,
+        /// Unit in the layer.
+        unit: usize,
+        /// Smallest accumulator over the box.
+        lo: i64,
+        /// Largest accumulator over the box.
+        hi: i64,
+        /// Largest magnitude that can be proved.
+        limit: i64,
     },
     /// Packed words do not have the one canonical form.
     #[error("packed {what} are not canonical: wrong word count or a bit set in an unused slot")]
@@ -287,9 +319,11 @@ impl IntegerModel {
                 });
             }
             let offset = (value - i64::from(feature.lo)) as u64;
-            digits.extend((0..self.input.digits).map(|d| {
-                (offset >> (d * self.digit_bits) & u64::from(self.max_digit())) as u32
-            }));
+            digits.extend(
+                (0..self.input.digits).map(|d| {
+                    (offset >> (d * self.digit_bits) & u64::from(self.max_digit())) as u32
+                }),
+            );
         }
         Ok(digits)
     }
@@ -313,7 +347,13 @@ impl IntegerModel {
                 .weights
                 .iter()
                 .zip(&layer.bias)
-                .map(|(row, b)| b + row.iter().zip(x).map(|(w, x)| w * i64::from(*x)).sum::<i64>())
+                .map(|(row, b)| {
+                    b + row
+                        .iter()
+                        .zip(x)
+                        .map(|(w, x)| w * i64::from(*x))
+                        .sum::<i64>()
+                })
                 .collect();
             let clamped: Vec<u32> = u
                 .iter()
@@ -352,7 +392,9 @@ impl IntegerModel {
     /// Words that are not canonical, or values outside the box.
     pub fn unpack_input(&self, input: &[Word]) -> Result<Vec<i64>, ModelError> {
         let offsets = words::unpack(input, self.input.features.len(), self.input_slot_bits())
-            .ok_or(ModelError::NotCanonical { what: "input words" })?;
+            .ok_or(ModelError::NotCanonical {
+                what: "input words",
+            })?;
         let raw: Vec<i64> = self
             .input
             .features
@@ -377,8 +419,11 @@ impl IntegerModel {
     /// # Errors
     /// [`ModelError::NotCanonical`].
     pub fn unpack_output(&self, output: &[Word]) -> Result<(u64, Vec<u32>), ModelError> {
-        let slots = words::unpack(output, 1 + self.output.len(), self.digit_bits)
-            .ok_or(ModelError::NotCanonical { what: "output words" })?;
+        let slots = words::unpack(output, 1 + self.output.len(), self.digit_bits).ok_or(
+            ModelError::NotCanonical {
+                what: "output words",
+            },
+        )?;
         let outputs = slots[1..].iter().map(|v| *v as u32).collect();
         Ok((slots[0], outputs))
     }

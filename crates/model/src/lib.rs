@@ -3,11 +3,27 @@
 //! [`IntegerModel`] is what a registered model *is*: the circuit equals [`IntegerModel::run`]
 //! bit for bit, and the float network it came from is only the yardstick of its accuracy.
 //!
+//! ```text
+//! onnx crate ─▶ FloatModel ─┐
+//! Dataset (calibration) ────┴▶ quantize ─▶ IntegerModel + Report
+//! ```
+//!
 //! Layers: this crate imports nothing of the workspace.
 
+pub mod data;
+mod domain;
+pub mod float;
 pub mod integer;
+pub mod quantize;
+pub mod report;
+pub mod schema;
 pub mod words;
 
+pub use data::{DataError, Dataset};
+pub use float::{Activation, Chain, FloatError, FloatLayer, FloatModel};
 pub use integer::{
     Dense, Feature, FunctionTable, InputSchema, IntegerModel, ModelError, OutputField, Trace,
 };
+pub use quantize::{Options, QuantizeError, quantize};
+pub use report::Report;
+pub use schema::{FeatureSpec, SchemaError, SchemaSpec};

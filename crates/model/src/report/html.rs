@@ -1,0 +1,266 @@
+//! The report as one page: tables and inline SVG.
+
+use std::fmt::Write;
+
+use super::Report;
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;\
+padding:0 1rem;color:#1d2733}h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}\
+table{border-collapse:collapse;width:100%;font-size:.85rem}td,th{border-bottom:1px solid #d9e0e8;\
+padding:.25rem .5rem;text-align:right}td:first-child,th:first-child{text-align:left}\
+figure{display:inline-block;margin:0 1rem 1rem 0}svg{background:#f6f8fa}\
+.plot{fill:#1f6feb;fill-opacity:.55}.axis{stroke:#8894a2;stroke-width:1}text{font-size:11px;fill:#445}";
+
+/// Side of the drawings.
+const SIZE: f64 = 380.0;
+/// Space for labels.
+const EDGE: f64 = 34.0;
+
+/// The whole page.
+pub(super) fn page(report: &Report) -> String {
+    let mut page = String::new();
+    let title = escape(&report.model);
+    page += "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">";
+    page += &format!("<title>Accuracy of {title}</title><style>{STYLE}</style></head><body>\n");
+    page += &format!("<h1>Accuracy of {title}: integer against float</h1>\n");
+    page += &summary(report);
+    page += &scatter(report);
+    page += &histogram(report);
+    page += &attempts(report);
+    page += &layers(report);
+    page += &features(report);
+    page += &outputs(report);
+    page += "</body></html>\n";
+    page
+}
+
+fn summary(report: &Report) -> String {
+    let e = &report.error;
+    let p = &report.error_percent;
+    let mut text = format!(
+        "<p>{} rows ({} more lie outside the domain box). Digits of {} bits, {} per input. \
+         Class agreement <b>{:.2} %</b> ({}).</p>\n",
+        report.rows,
+        report.rows_outside_domain,
+        report.digit_bits,
+        report.input_digits,
+        report.agreement * 100.0,
+        escape(&report.class_rule)
+    );
+    if let Some(difference) = report.golden_difference {
+        text += &format!(
+            "<p>Float executor against the outputs given with the data: at most {} of the \
+             output range apart.</p>\n",
+            number(difference)
+        );
+    }
+    let row = |name: &str, values: [f64; 5]| {
+        let cells = values.map(number);
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        line(name, &cells)
+    };
+    text += &table(
+        &[
+            "absolute error",
+            "mean",
+            "median",
+            "90 %",
+            "99 %",
+            "largest",
+        ],
+        row("in units", [e.mean, e.p50, e.p90, e.p99, e.max])
+            + &row("% of output range", [p.mean, p.p50, p.p90, p.p99, p.max]),
+    );
+    text
+}
+
+fn scatter(report: &Report) -> String {
+    let values = || report.points.iter().flat_map(|(_, a, b)| [*a, *b]);
+    let lo = values().fold(f64::INFINITY, f64::min);
+    let hi = values().fold(f64::NEG_INFINITY, f64::max);
+    let span = if hi > lo { hi - lo } else { 1.0 };
+    let inner = SIZE - 2.0 * EDGE;
+    let at = |v: f64| EDGE + (v - lo) / span * inner;
+    let mut drawing = format!(
+        "<line class=\"axis\" x1=\"{EDGE}\" y1=\"{0}\" x2=\"{0}\" y2=\"{EDGE}\"/>",
+        SIZE - EDGE
+    );
+    for (_, float, integer) in &report.points {
+        let _ = write!(
+            drawing,
+            "<circle class=\"plot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.5\"/>",
+            at(*float),
+            SIZE - at(*integer)
+        );
+    }
+    drawing += &label(EDGE, SIZE - 12.0, &number(lo));
+    drawing += &label(SIZE - EDGE - 20.0, SIZE - 12.0, &number(hi));
+    figure("Float (right) against integer (up)", &drawing)
+}
+
+fn histogram(report: &Report) -> String {
+    let histogram = &report.histogram;
+    let most = histogram.counts.iter().copied().max().unwrap_or(1).max(1) as f64;
+    let inner = SIZE - 2.0 * EDGE;
+    let step = inner / histogram.counts.len().max(1) as f64;
+    let mut drawing = String::new();
+    for (bin, count) in histogram.counts.iter().enumerate() {
+        let height = *count as f64 / most * inner;
+        let _ = write!(
+            drawing,
+            "<rect class=\"plot\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{height:.1}\"/>",
+            EDGE + bin as f64 * step,
+            SIZE - EDGE - height,
+            step * 0.9
+        );
+    }
+    let _ = write!(
+        drawing,
+        "<line class=\"axis\" x1=\"{EDGE}\" y1=\"{0}\" x2=\"{0}\" y2=\"{0}\"/>",
+        SIZE - EDGE
+    );
+    drawing += &label(EDGE, SIZE - 12.0, &number(histogram.lo));
+    drawing += &label(SIZE - EDGE - 30.0, SIZE - 12.0, &number(histogram.hi));
+    figure("Error (integer − float), in units", &drawing)
+}
+
+fn attempts(report: &Report) -> String {
+    let rows = report.attempts.iter().map(|a| {
+        line(
+            &format!("{} bits", a.digit_bits),
+            &[
+                &number(a.mean_error_percent),
+                &format!("{:.2}", a.agreement * 100.0),
+                if a.reached { "yes" } else { "no" },
+            ],
+        )
+    });
+    section(
+        "Digit widths tried",
+        &["width", "mean error %", "agreement %", "targets reached"],
+        rows.collect(),
+    )
+}
+
+fn layers(report: &Report) -> String {
+    let rows = report.layers.iter().map(|l| {
+        let part = |n: u64| format!("{:.2} %", n as f64 * 100.0 / l.values.max(1) as f64);
+        line(
+            &escape(&l.name),
+            &[
+                &l.activation,
+                &format!("{} × {}", l.units, l.inputs),
+                &l.weight_bits.to_string(),
+                &format!("{} … {}", number(l.float_min), number(l.float_max)),
+                &format!("{} … {}", l.seen_min, l.seen_max),
+                &format!("{} … {}", l.box_min, l.box_max),
+                &part(l.clamped_low),
+                &part(l.clamped_high),
+            ],
+        )
+    });
+    section(
+        "Layers",
+        &[
+            "layer",
+            "activation",
+            "units × inputs",
+            "weight bits",
+            "float range",
+            "accumulators seen",
+            "reachable in the box",
+            "at 0",
+            "saturated",
+        ],
+        rows.collect(),
+    )
+}
+
+fn features(report: &Report) -> String {
+    let rows = report.features.iter().map(|f| {
+        line(
+            &escape(&f.name),
+            &[
+                &f.decimals.to_string(),
+                &format!("{} … {}", number(f.lo), number(f.hi)),
+                &format!("{} … {}", number(f.seen_lo), number(f.seen_hi)),
+                &format!("{:.0} %", f.coverage * 100.0),
+            ],
+        )
+    });
+    section(
+        "Inputs",
+        &[
+            "feature",
+            "decimals",
+            "domain box",
+            "calibrated",
+            "coverage",
+        ],
+        rows.collect(),
+    )
+}
+
+fn outputs(report: &Report) -> String {
+    let rows = report.outputs.iter().map(|o| {
+        line(
+            &escape(&o.name),
+            &[
+                &number(o.step),
+                &format!("{} … {}", number(o.min), number(o.max)),
+            ],
+        )
+    });
+    section("Outputs", &["output", "step", "range"], rows.collect())
+}
+
+fn section(title: &str, heads: &[&str], rows: String) -> String {
+    format!("<h2>{title}</h2>\n{}", table(heads, rows))
+}
+
+fn table(heads: &[&str], rows: String) -> String {
+    let heads: String = heads.iter().map(|h| format!("<th>{h}</th>")).collect();
+    format!("<table><tr>{heads}</tr>\n{rows}</table>\n")
+}
+
+fn line(name: &str, cells: &[&str]) -> String {
+    let cells: String = cells.iter().map(|c| format!("<td>{c}</td>")).collect();
+    format!("<tr><td>{name}</td>{cells}</tr>\n")
+}
+
+fn figure(caption: &str, drawing: &str) -> String {
+    format!(
+        "<figure><svg width=\"{SIZE}\" height=\"{SIZE}\" role=\"img\" aria-label=\"{caption}\">\
+         {drawing}</svg><figcaption>{caption}</figcaption></figure>\n"
+    )
+}
+
+fn label(x: f64, y: f64, text: &str) -> String {
+    format!("<text x=\"{x:.0}\" y=\"{y:.0}\">{text}</text>")
+}
+
+/// Four figures.
+fn number(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    let figures = 3 - value.abs().log10().floor() as i32;
+    match figures {
+        0..=9 => {
+            let text = format!("{value:.*}", figures as usize);
+            match text.contains('.') {
+                true => text.trim_end_matches('0').trim_end_matches('.').into(),
+                false => text,
+            }
+        }
+        ..0 => format!("{value:.0}"),
+        _ => format!("{value:.2e}"),
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

@@ -1,0 +1,383 @@
+//! The accuracy report: float against integer, in numbers (`report.json`) and on one page
+//! (`report.html`).
+
+mod html;
+mod layers;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Dataset;
+use crate::float::{Activation, FloatError, FloatModel};
+use crate::integer::IntegerModel;
+use crate::quantize::{QuantizeError, Samples};
+
+pub use layers::LayerReport;
+
+/// Points of the scatter plot that the report keeps.
+const MAX_POINTS: usize = 600;
+
+/// How well an integer model reproduces its float model on the calibration data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of this structure.
+    pub version: u32,
+    /// The model's name.
+    pub model: String,
+    /// Digit width chosen.
+    pub digit_bits: u32,
+    /// Digits per input.
+    pub input_digits: u32,
+    /// Calibration rows used.
+    pub rows: usize,
+    /// Calibration rows outside the domain box, left out.
+    pub rows_outside_domain: usize,
+    /// What was asked for.
+    pub targets: Targets,
+    /// Rule that makes a class of the outputs.
+    pub class_rule: String,
+    /// Part of the rows whose class agrees with the float model, 0 to 1.
+    pub agreement: f64,
+    /// Largest minus smallest float output; errors in percent refer to it.
+    pub output_range: f64,
+    /// Absolute errors in the model's units.
+    pub error: ErrorStats,
+    /// The same in percent of [`Self::output_range`].
+    pub error_percent: ErrorStats,
+    /// Largest difference between this crate's float executor and the outputs `y` that came
+    /// with the data, relative to the output range; absent without `y`.
+    pub golden_difference: Option<f64>,
+    /// Every digit width tried, in order.
+    pub attempts: Vec<Attempt>,
+    /// Inputs.
+    pub features: Vec<FeatureReport>,
+    /// Outputs.
+    pub outputs: Vec<OutputReport>,
+    /// Layers.
+    pub layers: Vec<LayerReport>,
+    /// `[output, float, integer]` of evenly chosen rows, for the plot.
+    pub points: Vec<(usize, f64, f64)>,
+    /// Histogram of signed errors.
+    pub histogram: Histogram,
+}
+
+/// What accuracy was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Targets {
+    /// Largest mean absolute error, as part of the output range.
+    pub max_error: f64,
+    /// Least agreement, 0 to 1.
+    pub min_agreement: f64,
+}
+
+/// One digit width that was tried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Digit width.
+    pub digit_bits: u32,
+    /// Mean absolute error in percent of the output range.
+    pub mean_error_percent: f64,
+    /// Class agreement, 0 to 1.
+    pub agreement: f64,
+    /// Whether both targets were reached.
+    pub reached: bool,
+}
+
+impl std::fmt::Display for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} bits with mean error {:.3} % and agreement {:.2} %",
+            self.digit_bits,
+            self.mean_error_percent,
+            self.agreement * 100.0
+        )
+    }
+}
+
+/// Distribution of absolute errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ErrorStats {
+    /// Mean.
+    pub mean: f64,
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+/// One input feature, in the model's units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeatureReport {
+    /// Name.
+    pub name: String,
+    /// Decimals of the raw integer.
+    pub decimals: u8,
+    /// Lower end of the domain box.
+    pub lo: f64,
+    /// Upper end of the domain box.
+    pub hi: f64,
+    /// Smallest calibrated value.
+    pub seen_lo: f64,
+    /// Largest calibrated value.
+    pub seen_hi: f64,
+    /// Part of the box between them, 0 to 1: where the report speaks for the model.
+    pub coverage: f64,
+}
+
+/// One output, in the model's units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputReport {
+    /// Name.
+    pub name: String,
+    /// Units per digit.
+    pub step: f64,
+    /// Smallest value that can be answered.
+    pub min: f64,
+    /// Largest value that can be answered.
+    pub max: f64,
+}
+
+/// Counts of equal bins.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Left end of the first bin.
+    pub lo: f64,
+    /// Right end of the last bin.
+    pub hi: f64,
+    /// Values per bin.
+    pub counts: Vec<u64>,
+}
+
+impl ErrorStats {
+    fn new(mut errors: Vec<f64>) -> Self {
+        errors.sort_by(f64::total_cmp);
+        let at = |q: f64| {
+            let index = (errors.len() as f64 * q).ceil() as usize;
+            errors.get(index.saturating_sub(1)).copied().unwrap_or(0.0)
+        };
+        Self {
+            mean: errors.iter().sum::<f64>() / errors.len().max(1) as f64,
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            max: at(1.0),
+        }
+    }
+
+    fn scaled(&self, factor: f64) -> Self {
+        Self {
+            mean: self.mean * factor,
+            p50: self.p50 * factor,
+            p90: self.p90 * factor,
+            p99: self.p99 * factor,
+            max: self.max * factor,
+        }
+    }
+}
+
+/// How a class is read off the outputs.
+#[derive(Clone, Copy)]
+enum ClassRule {
+    Above(f64),
+    Argmax,
+}
+
+impl ClassRule {
+    fn of(model: &FloatModel) -> Self {
+        let last = model.layers.last().map(|l| l.activation);
+        match (model.outputs(), last) {
+            (1, Some(Activation::Sigmoid)) => Self::Above(0.5),
+            (1, _) => Self::Above(0.0),
+            _ => Self::Argmax,
+        }
+    }
+
+    fn class(self, outputs: &[f64]) -> usize {
+        match self {
+            Self::Above(threshold) => usize::from(outputs.iter().any(|v| *v > threshold)),
+            // The first of equals, as elsewhere.
+            Self::Argmax => (1..outputs.len()).fold(0, |best, index| {
+                if outputs[index] > outputs[best] {
+                    index
+                } else {
+                    best
+                }
+            }),
+        }
+    }
+
+    fn describe(self) -> String {
+        match self {
+            Self::Above(threshold) => format!("class 1 if the output is above {threshold}"),
+            Self::Argmax => "the first largest output".into(),
+        }
+    }
+}
+
+impl Report {
+    /// Runs both models on every sample and compares.
+    pub(crate) fn new(
+        model: &FloatModel,
+        integer: &IntegerModel,
+        data: &Dataset,
+        samples: &Samples,
+        targets: &Targets,
+    ) -> Result<Self, QuantizeError> {
+        let rule = ClassRule::of(model);
+        let mut tally = layers::Tally::new(model, integer);
+        let mut pairs = Vec::new();
+        let mut agreeing = 0usize;
+        for (raw, float) in samples.raw.iter().zip(&samples.float) {
+            let trace = integer.run(raw)?;
+            tally.add(float, &trace);
+            let answer = reals(integer, trace.outputs());
+            agreeing += usize::from(rule.class(&answer) == rule.class(float.outputs()));
+            for (output, (float, answer)) in float.outputs().iter().zip(&answer).enumerate() {
+                pairs.push((output, *float, *answer));
+            }
+        }
+        let values = || pairs.iter().map(|(_, float, _)| *float);
+        let range = span(values());
+        let error = ErrorStats::new(pairs.iter().map(|(_, a, b)| (a - b).abs()).collect());
+        let stride = pairs.len().div_ceil(MAX_POINTS).max(1);
+        Ok(Self {
+            version: 1,
+            model: integer.name.clone(),
+            digit_bits: integer.digit_bits,
+            input_digits: integer.input.digits,
+            rows: samples.raw.len(),
+            rows_outside_domain: samples.outside,
+            targets: targets.clone(),
+            class_rule: rule.describe(),
+            agreement: agreeing as f64 / samples.raw.len().max(1) as f64,
+            output_range: range,
+            error,
+            error_percent: error.scaled(100.0 / range),
+            golden_difference: golden(model, data)?.map(|difference| difference / range),
+            attempts: Vec::new(),
+            features: features(integer, data),
+            outputs: outputs(integer),
+            layers: tally.finish(),
+            histogram: Histogram::new(pairs.iter().map(|(_, a, b)| b - a)),
+            points: pairs.into_iter().step_by(stride).collect(),
+        })
+    }
+
+    /// The line that [`Report::attempts`] keeps of this report.
+    pub(crate) fn attempt(&self) -> Attempt {
+        Attempt {
+            digit_bits: self.digit_bits,
+            mean_error_percent: self.error_percent.mean,
+            agreement: self.agreement,
+            reached: self.error_percent.mean <= self.targets.max_error * 100.0
+                && self.agreement >= self.targets.min_agreement,
+        }
+    }
+
+    pub(crate) fn with_attempts(self, attempts: Vec<Attempt>) -> Self {
+        Self { attempts, ..self }
+    }
+
+    /// A page that stands alone: tables and inline drawings, no script, nothing loaded.
+    pub fn to_html(&self) -> String {
+        html::page(self)
+    }
+}
+
+fn reals(integer: &IntegerModel, raw: &[u32]) -> Vec<f64> {
+    let fields = integer.output.iter().zip(raw);
+    fields.map(|(field, raw)| field.real(*raw)).collect()
+}
+
+/// Largest minus smallest; 1 where there is no difference to refer errors to.
+fn span(values: impl Iterator<Item = f64>) -> f64 {
+    let (lo, hi) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| {
+        (lo.min(v), hi.max(v))
+    });
+    if hi > lo { hi - lo } else { 1.0 }
+}
+
+/// Largest difference between our float executor and the outputs that came with the data.
+fn golden(model: &FloatModel, data: &Dataset) -> Result<Option<f64>, FloatError> {
+    let Some(y) = &data.y else { return Ok(None) };
+    let mut worst = 0.0f64;
+    for (x, y) in data.x.iter().zip(y) {
+        let trace = model.run(x)?;
+        if y.len() != trace.outputs().len() {
+            return Err(FloatError::Width {
+                node: "y of the calibration data".into(),
+                expected: trace.outputs().len(),
+                got: y.len(),
+            });
+        }
+        for (ours, golden) in trace.outputs().iter().zip(y) {
+            worst = worst.max((ours - golden).abs());
+        }
+    }
+    Ok(Some(worst))
+}
+
+fn features(integer: &IntegerModel, data: &Dataset) -> Vec<FeatureReport> {
+    let describe = |(index, feature): (usize, &crate::integer::Feature)| {
+        let unit = 10f64.powi(i32::from(feature.decimals));
+        let (lo, hi) = (f64::from(feature.lo) / unit, f64::from(feature.hi) / unit);
+        let column = || data.x.iter().map(|row| row[index]);
+        let seen_lo = column().fold(f64::INFINITY, f64::min);
+        let seen_hi = column().fold(f64::NEG_INFINITY, f64::max);
+        let inside = (seen_hi.min(hi) - seen_lo.max(lo)).max(0.0);
+        FeatureReport {
+            name: feature.name.clone(),
+            decimals: feature.decimals,
+            lo,
+            hi,
+            seen_lo,
+            seen_hi,
+            coverage: if hi > lo { inside / (hi - lo) } else { 1.0 },
+        }
+    };
+    integer
+        .input
+        .features
+        .iter()
+        .enumerate()
+        .map(describe)
+        .collect()
+}
+
+fn outputs(integer: &IntegerModel) -> Vec<OutputReport> {
+    let max = integer.max_digit();
+    integer
+        .output
+        .iter()
+        .map(|field| OutputReport {
+            name: field.name.clone(),
+            step: field.step(),
+            min: field.real(0),
+            max: field.real(max),
+        })
+        .collect()
+}
+
+impl Histogram {
+    const BINS: usize = 41;
+
+    /// Bins symmetric around zero, wide enough for all values.
+    fn new(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let reach = values.clone().fold(0.0f64, |m, v| m.max(v.abs()));
+        let reach = if reach > 0.0 { reach } else { 1.0 };
+        let mut counts = vec![0; Self::BINS];
+        for value in values {
+            let at = (value + reach) / (2.0 * reach) * Self::BINS as f64;
+            counts[(at as usize).min(Self::BINS - 1)] += 1;
+        }
+        Self {
+            lo: -reach,
+            hi: reach,
+            counts,
+        }
+    }
+}
