@@ -124,7 +124,7 @@ pub fn input_schema(
     // Dropping a decimal of the few widest features may save a digit on every feature.
     let widest = |boxes: &[Feature]| boxes.iter().map(width).max().unwrap_or(0);
     let digits = digit_count(widest(&boxes), digit_bits);
-    let room = 1i64 << (digits - 1).min(4) * digit_bits;
+    let room = 1i64 << ((digits - 1).min(4) * digit_bits);
     let mut coarse = boxes.clone();
     for (column, feature) in columns.iter_mut().zip(&mut coarse) {
         if width(feature) >= room && column.may_drop_decimal() {
