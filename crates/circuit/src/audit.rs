@@ -72,6 +72,7 @@ pub fn audit(model: &IntegerModel, program: &Program) -> Result<(), AuditError> 
     bounds(model, program)?;
     kinds(model, program)?;
     functions(model, program)?;
+    unread(program)?;
     let found = prune(decompile(program)?);
     let wanted = prune(equations(model, program));
     for exponent in found.keys().chain(wanted.keys()) {
@@ -97,12 +98,10 @@ fn markers(program: &Program) -> Result<(), AuditError> {
             format!("row {index}: instance marker")
         })?;
     }
-    let first = &program.rows[0].fixed;
-    check(first.s_one == Fr::ZERO && first.op == Op::Plain, || {
-        "row 0: the first row must ignore what is before it".into()
+    check(program.rows[0].fixed.op == Op::Plain, || {
+        "row 0: nothing is before the first row, its fold must restart".into()
     })?;
-    let used = program.rows[last - 1].fixed.tag;
-    check(used == 0, || {
+    check(program.rows[last - 1].fixed.tag == 0, || {
         "a tuple may not reach into the last row".into()
     })
 }
@@ -206,6 +205,36 @@ fn functions(model: &IntegerModel, program: &Program) -> Result<(), AuditError> 
     })
 }
 
+/// Cells that no equation reads hold nothing, so that one program has one set of fixed columns.
+fn unread(program: &Program) -> Result<(), AuditError> {
+    let last = program.last_row();
+    // Whether the fold after this row is read by a load, here or further down its block.
+    let mut folded_on = false;
+    for index in (0..last).rev() {
+        let fixed = &program.rows[index].fixed;
+        let read = fixed.load || folded_on;
+        let lanes = fixed.lanes.iter().all(|lane| *lane == Fr::ZERO);
+        check(read || fixed.act != Fr::ZERO || lanes, || {
+            format!("row {index}: weights that nothing reads")
+        })?;
+        check(read || fixed.op != Op::Fold, || {
+            format!("row {index}: a fold that nothing reads")
+        })?;
+        folded_on = fixed.op == Op::Fold && read;
+    }
+    let end = &program.rows[last].fixed;
+    let empty = end.act == Fr::ONE
+        && end.op == Op::Plain
+        && end.tag == 0
+        && [end.s_one, end.s_rho, end.digit]
+            .iter()
+            .chain(&end.lanes)
+            .all(|v| *v == Fr::ZERO);
+    check(empty, || {
+        "the last row must hold the end marker alone".into()
+    })
+}
+
 /// Representative row of each row's `z` cell.
 fn roots(program: &Program) -> Vec<usize> {
     let mut roots: Vec<usize> = (0..program.rows.len()).collect();
@@ -251,6 +280,8 @@ fn decompile(program: &Program) -> Result<Forms, AuditError> {
         };
         let z = Cell::Z(roots[row]);
         if fixed.load {
+            let reads = fixed.s_rho != Fr::ZERO || fold.iter().any(|weight| *weight != Fr::ZERO);
+            check(reads, || format!("row {row}: a load without weights"))?;
             add(
                 &mut forms,
                 exponent,

@@ -1,6 +1,8 @@
 //! Small models with every kind of row, and MockProver helpers.
 #![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
+pub mod checker;
+
 use std::sync::Arc;
 
 use halo2_proofs::dev::{MockProver, VerifyFailure};
@@ -134,7 +136,10 @@ pub struct Case {
 
 impl Case {
     pub fn new(shape: &Shape, seed: u64) -> Self {
-        let model = shape.model();
+        Self::of(shape.model(), seed)
+    }
+
+    pub fn of(model: IntegerModel, seed: u64) -> Self {
         let program = Arc::new(lower(&model).expect("model lowers"));
         let raw = input(&model, seed);
         let witness = Witness::new(&model, &program, &raw, &tag()).expect("input has a witness");

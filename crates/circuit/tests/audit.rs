@@ -1,0 +1,144 @@
+//! The audit: a program that does not say what its model says is refused, whatever the change.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Case, Shape};
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use haloracle_circuit::Program;
+use haloracle_circuit::audit::audit;
+use haloracle_circuit::machine::config::LANES;
+use haloracle_circuit::program::Op;
+
+/// Gives one fixed cell another value.
+fn change(program: &mut Program, row: usize, column: usize) {
+    let fixed = &mut program.rows[row].fixed;
+    match column {
+        lane if lane < LANES => fixed.lanes[lane] += Fr::ONE,
+        4 => fixed.q = !fixed.q,
+        5 => fixed.s_one += Fr::ONE,
+        6 => fixed.s_rho += Fr::ONE,
+        7 => {
+            fixed.op = match fixed.op {
+                Op::Plain => Op::Split,
+                Op::Fold => Op::Plain,
+                Op::Split => Op::Saturate,
+                Op::Saturate => Op::Split,
+            }
+        }
+        8 => fixed.load = !fixed.load,
+        9 => fixed.act += Fr::ONE,
+        10 => fixed.digit += Fr::ONE,
+        11 => fixed.tag += 1,
+        12 => fixed.table_range += 1,
+        _ => fixed.table_tuple += Fr::ONE,
+    }
+}
+
+#[test]
+fn every_fixed_cell_is_the_model_s() {
+    // Small enough to try every cell of every row: 14 columns on all usable rows.
+    let shape = Shape {
+        features: 3,
+        digits: 2,
+        layers: vec![3, 2],
+        tables: vec![false, true],
+        ..Shape::rich()
+    };
+    let case = Case::new(&shape, 1);
+    audit(&case.model, &case.program).unwrap();
+    for row in 0..case.program.rows.len() {
+        for column in 0..14 {
+            // The multiplier of the first row meets S = 0, which the ends enforce.
+            if row == 0 && column == 5 {
+                continue;
+            }
+            let mut program = Program::clone(&case.program);
+            change(&mut program, row, column);
+            let refused = audit(&case.model, &program).is_err();
+            assert!(
+                refused,
+                "row {row} column {column}: {:?}",
+                case.program.rows[row]
+            );
+        }
+    }
+}
+
+#[test]
+fn every_fixed_cell_of_a_large_program_is_sampled() {
+    let case = Case::new(&Shape::rich(), 1);
+    for row in (0..case.program.rows.len()).step_by(7) {
+        for column in (row % 2..14).step_by(2) {
+            if row == 0 && column == 5 {
+                continue;
+            }
+            let mut program = Program::clone(&case.program);
+            change(&mut program, row, column);
+            let refused = audit(&case.model, &program).is_err();
+            assert!(
+                refused,
+                "row {row} column {column}: {:?}",
+                case.program.rows[row]
+            );
+        }
+    }
+}
+
+#[test]
+fn every_copy_is_needed() {
+    let case = Case::new(&Shape::rich(), 1);
+    for index in 0..case.program.copies.len() {
+        let mut program = Program::clone(&case.program);
+        let (to, _) = program.copies.swap_remove(index);
+        assert!(audit(&case.model, &program).is_err(), "copy into row {to}");
+    }
+}
+
+#[test]
+fn errors_that_would_cancel_between_equations_are_refused() {
+    // +1 in one unit's bias and −1 in another's, in two layers and in two packed digits.
+    let case = Case::new(&Shape::rich(), 1);
+    let rows = &case.program.unit_rows;
+    let two_layers = (rows[0][0], rows[1][0]);
+    let two_digits = (rows[0][0], rows[0][1]);
+    for (one, other) in [two_layers, two_digits] {
+        let mut program = Program::clone(&case.program);
+        program.rows[one].fixed.lanes[0] += Fr::ONE;
+        program.rows[other].fixed.lanes[0] -= Fr::ONE;
+        assert!(audit(&case.model, &program).is_err());
+    }
+}
+
+#[test]
+fn a_packing_narrower_than_the_errors_is_refused_and_would_be_forgeable() {
+    let case = Case::new(&Shape::rich(), 1);
+    for layer in 0..case.program.packings.len() {
+        let mut program = Program::clone(&case.program);
+        program.packings[layer].bits -= 1;
+        let error = audit(&case.model, &program).unwrap_err().0;
+        assert!(error.contains("packing"), "{error}");
+        let mut program = Program::clone(&case.program);
+        program.packings[layer].per_exponent = 254;
+        assert!(audit(&case.model, &program).is_err());
+    }
+    // Why: with digits of c bits, the errors (2^c, −1) of two neighbours cancel.
+    let pack = case.program.packings[0];
+    let scale = |digit: u32| Fr::from(2).pow([u64::from(pack.bits * digit)]);
+    assert_eq!(
+        scale(0) * Fr::from(2).pow([u64::from(pack.bits)]) - scale(1),
+        Fr::ZERO
+    );
+}
+
+#[test]
+fn rows_and_table_entries_never_reach_the_last_usable_row() {
+    let case = Case::new(&Shape::rich(), 1);
+    let mut program = Program::clone(&case.program);
+    program.used_rows = program.last_row() + 1;
+    assert!(audit(&case.model, &program).is_err());
+    let mut program = Program::clone(&case.program);
+    let last = program.last_row();
+    program.rows[last].fixed.table_range = 1;
+    assert!(audit(&case.model, &program).is_err());
+}
