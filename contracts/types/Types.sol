@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-pragma solidity ^0.8.28;
-
 // solhint-disable one-contract-per-file
+pragma solidity ^0.8.28;
 
 /// @notice An inference request. Immutable: its hash is the request id, so a reorganisation
 /// cannot change what an id means.
