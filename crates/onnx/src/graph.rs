@@ -10,6 +10,9 @@ use crate::ops::{self, Call, Value};
 use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use crate::tensor::{FLOAT, Tensor, elements, type_name};
 
+/// Most input features: a limit on memory before any weight backs the declared size.
+const MAX_FEATURES: usize = 1 << 16;
+
 /// Imports a decoded model; `file` is for errors, `name` becomes the model's.
 pub(crate) fn import(file: &str, name: &str, model: &ModelProto) -> Result<FloatModel, OnnxError> {
     let wrong = |what: String| OnnxError::Graph {
@@ -33,6 +36,12 @@ pub(crate) fn import(file: &str, name: &str, model: &ModelProto) -> Result<Float
     let input = single_input(graph, &initializers).map_err(wrong)?;
     let dims = input_dims(input).map_err(wrong)?;
     let features = elements(&dims).map_err(wrong)?;
+    if features > MAX_FEATURES {
+        return Err(wrong(format!(
+            "input `{}` has {features} features; at most {MAX_FEATURES} are supported",
+            input.name
+        )));
+    }
     let output = single_output(graph).map_err(wrong)?;
     let order = schedule(file, graph, &output.name, &input.name, &initializers)?;
 

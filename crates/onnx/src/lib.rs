@@ -13,6 +13,8 @@ mod graph;
 mod ops;
 mod proto;
 mod tensor;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::Read;

@@ -90,7 +90,7 @@ pub(super) fn gemm(call: &mut Call<'_>) -> Result<Value, String> {
         None => None,
         Some(_) => {
             let c = call.constant(2, "bias")?;
-            if broadcast(&dims, &c.dims)? != dims {
+            if broadcast(&dims, &c.dims).as_ref() != Ok(&dims) {
                 return Err(format!(
                     "a bias of shape {:?} does not fit {dims:?}",
                     c.dims

@@ -1,0 +1,386 @@
+//! What is refused, and how it is said.
+
+use prost::Message;
+
+use crate::proto::{
+    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetId, ShapeProto,
+    TensorProto, TensorTypeProto, TypeProto, ValueInfoProto,
+};
+use crate::{OnnxError, import, supported_operators};
+
+fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
+    let dim = |d: &i64| match d {
+        // Negative: symbolic.
+        ..0 => DimensionProto {
+            dim_value: None,
+            dim_param: Some("n".into()),
+        },
+        _ => DimensionProto {
+            dim_value: Some(*d),
+            dim_param: None,
+        },
+    };
+    ValueInfoProto {
+        name: name.into(),
+        r#type: Some(TypeProto {
+            tensor_type: Some(TensorTypeProto {
+                elem_type: 1,
+                shape: Some(ShapeProto {
+                    dim: dims.iter().map(dim).collect(),
+                }),
+            }),
+        }),
+    }
+}
+
+fn tensor(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
+    TensorProto {
+        name: name.into(),
+        dims: dims.to_vec(),
+        data_type: 1,
+        float_data: values.to_vec(),
+        ..TensorProto::default()
+    }
+}
+
+fn node(op: &str, input: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        op_type: op.into(),
+        name: format!("{}_of_{output}", op.to_lowercase()),
+        input: input.iter().map(|s| (*s).into()).collect(),
+        output: vec![output.into()],
+        ..NodeProto::default()
+    }
+}
+
+/// x (batch, 2) → Gemm → Relu → y (batch, 2).
+fn model() -> ModelProto {
+    ModelProto {
+        ir_version: 8,
+        opset_import: vec![OperatorSetId {
+            domain: String::new(),
+            version: 17,
+        }],
+        graph: Some(GraphProto {
+            node: vec![
+                node("Gemm", &["x", "w", "b"], "h"),
+                node("Relu", &["h"], "y"),
+            ],
+            initializer: vec![
+                tensor("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0]),
+                tensor("b", &[2], &[0.5, -0.5]),
+            ],
+            input: vec![value("x", &[-1, 2])],
+            output: vec![value("y", &[-1, 2])],
+            sparse_initializer: Vec::new(),
+        }),
+    }
+}
+
+/// The error of [`model`] after `change`.
+fn refused(change: impl FnOnce(&mut GraphProto)) -> OnnxError {
+    let mut model = model();
+    change(model.graph.as_mut().unwrap());
+    import("m.onnx", &model.encode_to_vec()).unwrap_err()
+}
+
+/// Asserts that the error of [`model`] after `change` says every one of `parts`.
+fn says(parts: &[&str], change: impl FnOnce(&mut GraphProto)) {
+    let text = refused(change).to_string();
+    assert!(text.contains("`m.onnx`"), "{text}");
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is missing in: {text}");
+    }
+}
+
+#[test]
+fn the_base_model_is_accepted() {
+    let float = import("m", &model().encode_to_vec()).unwrap();
+    let trace = float.run(&[1.0, -1.0]).unwrap();
+    assert_eq!(trace.linear[0], vec![-1.5, -2.5]);
+    assert_eq!(trace.outputs(), [0.0, 0.0]);
+}
+
+#[test]
+fn an_unsupported_operator_is_named_with_its_node_and_what_is_supported() {
+    let error = refused(|g| g.node[1].op_type = "Tanh".into());
+    assert!(matches!(&error, OnnxError::UnsupportedOperator { index: 1, op, .. } if op == "Tanh"));
+    let text = error.to_string();
+    assert!(text.contains("node 1 `relu_of_y`"), "{text}");
+    for operator in supported_operators() {
+        assert!(text.contains(operator), "{text}");
+    }
+    says(&["ai.onnx.ml.Scaler", "node 0"], |g| {
+        g.node[0].op_type = "Scaler".into();
+        g.node[0].domain = "ai.onnx.ml".into();
+    });
+    // A known name in a foreign domain is another operator.
+    says(&["com.acme.Relu"], |g| g.node[1].domain = "com.acme".into());
+}
+
+#[test]
+fn a_node_without_a_name_is_called_after_its_output() {
+    says(&["node 1 `y`"], |g| {
+        g.node[1].name.clear();
+        g.node[1].op_type = "Softmax".into();
+    });
+}
+
+#[test]
+fn opsets_outside_the_range_are_refused() {
+    for version in [0, 8, 22, i64::MAX] {
+        let mut model = model();
+        model.opset_import[0].version = version;
+        let error = import("m.onnx", &model.encode_to_vec()).unwrap_err();
+        assert!(matches!(error, OnnxError::Opset { .. }));
+        assert!(error.to_string().contains("9 to 21"));
+    }
+    let mut model = model();
+    model.opset_import.clear();
+    let error = import("m.onnx", &model.encode_to_vec()).unwrap_err();
+    assert!(error.to_string().contains("no operator set"));
+}
+
+#[test]
+fn weights_that_are_not_finite_are_refused_by_name_and_element() {
+    for (bad, shown) in [
+        (f32::NAN, "NaN"),
+        (f32::INFINITY, "inf"),
+        (f32::NEG_INFINITY, "-inf"),
+    ] {
+        says(&["tensor `w`", "element 2", shown], |g| {
+            g.initializer[0].float_data[2] = bad;
+        });
+    }
+}
+
+#[test]
+fn weights_that_overflow_while_merging_are_refused() {
+    says(&["node 2", "must be finite"], |g| {
+        g.node = vec![
+            node("Mul", &["k", "k"], "kk"),
+            node("Identity", &["kk"], "i"),
+            node("Mul", &["x", "i"], "y"),
+        ];
+        g.initializer = vec![tensor("k", &[], &[1e30])];
+    });
+}
+
+#[test]
+fn damaged_tensors_are_refused() {
+    says(&["tensor `w`", "has 3 values", "needs 4"], |g| {
+        g.initializer[0].float_data.pop();
+    });
+    says(&["has 15 bytes", "needs 16"], |g| {
+        g.initializer[0].float_data.clear();
+        g.initializer[0].raw_data = Some(vec![0; 15]);
+    });
+    says(&["dimension -2"], |g| g.initializer[0].dims[0] = -2);
+    says(&["dimension 0"], |g| g.initializer[0].dims[0] = 0);
+    // Declared sizes are never allocated.
+    for dims in [[1 << 62, 1 << 62], [1 << 20, 1 << 20]] {
+        says(&["tensor `w`", "limit"], |g| {
+            g.initializer[0].dims = dims.into()
+        });
+    }
+}
+
+#[test]
+fn other_types_and_external_data_are_refused() {
+    says(&["tensor `w`", "float16", "supported are float32"], |g| {
+        g.initializer[0].data_type = 10;
+    });
+    says(&["tensor `w`", "type 99"], |g| {
+        g.initializer[0].data_type = 99
+    });
+    says(&["tensor `w`", "another file"], |g| {
+        g.initializer[0].data_location = 1
+    });
+    says(&["input `x`", "float64", "only float32"], |g| {
+        let value = g.input[0].r#type.as_mut().unwrap();
+        value.tensor_type.as_mut().unwrap().elem_type = 11;
+    });
+    says(&["sparse"], |g| g.sparse_initializer.push(Vec::new()));
+    says(&["casts activations to float16"], |g| {
+        g.node[1] = node("Cast", &["h"], "y");
+        g.node[1].attribute.push(AttributeProto {
+            name: "to".into(),
+            i: 10,
+            ..AttributeProto::default()
+        });
+    });
+    says(&["has type float64", "only float32 can be computed"], |g| {
+        g.initializer[0].data_type = 11;
+        g.initializer[0].double_data = vec![1.0; 4];
+    });
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    says(&["node 0", "[1, 3]", "2 × 2"], |g| {
+        g.input[0] = value("x", &[-1, 3])
+    });
+    says(&["batch of 4"], |g| g.input[0] = value("x", &[4, 2]));
+    says(&["axis 1 of input `x`", "(`n`)"], |g| {
+        g.input[0] = value("x", &[1, -1])
+    });
+    says(&["axis 0 of input `x`"], |g| g.input[0] = value("x", &[-1]));
+    says(&["without an axis"], |g| g.input[0] = value("x", &[]));
+    says(&["features"], |g| g.input[0] = value("x", &[-1, 1 << 20]));
+    says(&["limit"], |g| g.input[0] = value("x", &[-1, 1 << 40]));
+    says(&["has no shape"], |g| {
+        let value = g.input[0].r#type.as_mut().unwrap();
+        value.tensor_type.as_mut().unwrap().shape = None;
+    });
+    says(&["not a tensor"], |g| g.input[0].r#type = None);
+    says(&["bias of shape [3]", "node 0"], |g| {
+        g.initializer[1] = tensor("b", &[3], &[0.0; 3]);
+    });
+    says(&["would enlarge"], |g| {
+        g.node[1] = node("Add", &["h", "c"], "y");
+        g.initializer.push(tensor("c", &[3, 2], &[0.0; 6]));
+    });
+    says(&["do not broadcast"], |g| {
+        g.node[1] = node("Add", &["h", "c"], "y");
+        g.initializer.push(tensor("c", &[3], &[0.0; 3]));
+    });
+}
+
+#[test]
+fn a_layer_beyond_the_memory_limit_is_refused() {
+    // A sigmoid on a sigmoid needs an identity matrix of 2^32 entries.
+    says(&["exceeds the limit"], |g| {
+        g.input[0] = value("x", &[-1, 1 << 16]);
+        g.node = vec![node("Sigmoid", &["x"], "h"), node("Sigmoid", &["h"], "y")];
+    });
+}
+
+#[test]
+fn several_inputs_or_outputs_are_refused_by_name() {
+    says(&["2 inputs", "`x`, `z`"], |g| {
+        g.input.push(value("z", &[1, 2]))
+    });
+    says(&["has no input"], |g| g.input.clear());
+    says(&["2 outputs", "`y`, `h`"], |g| {
+        g.output.push(value("h", &[1, 2]))
+    });
+    says(&["has no output"], |g| g.output.clear());
+    says(&["no node computes the output `q`"], |g| {
+        g.output[0].name = "q".into()
+    });
+    says(&["constant"], |g| {
+        g.node[1] = node("Relu", &["w"], "y");
+    });
+}
+
+#[test]
+fn broken_wiring_is_refused() {
+    says(&["node 1", "reads `nowhere`"], |g| {
+        g.node[1].input[0] = "nowhere".into()
+    });
+    says(&["cycle"], |g| g.node[0].input[0] = "y".into());
+    says(&["cycle"], |g| g.node[1].input[0] = "y".into());
+    says(&["`h` is computed twice"], |g| {
+        g.node[1].output[0] = "h".into()
+    });
+    says(&["`w` is computed twice"], |g| {
+        g.node[1].output[0] = "w".into()
+    });
+    says(&["two weights are named `w`"], |g| {
+        g.initializer[1].name = "w".into()
+    });
+    says(&["node 1", "input 0 is missing"], |g| {
+        g.node[1].input.clear()
+    });
+    says(&["node 1", "input 0 is missing"], |g| {
+        g.node[1].input[0].clear()
+    });
+    says(&["node 1", "2 outputs"], |g| {
+        g.node[1].output.push("z".into())
+    });
+}
+
+#[test]
+fn branches_are_refused() {
+    says(&["node 1", "`x` is used more than once"], |g| {
+        g.node[1] = node("Add", &["h", "x"], "y")
+    });
+    says(&["both operands"], |g| {
+        g.node[1] = node("Mul", &["h", "h"], "y")
+    });
+    says(&["`x` is used more than once"], |g| {
+        g.node = vec![
+            node("Relu", &["x"], "h"),
+            node("Sigmoid", &["x"], "i"),
+            node("Add", &["h", "i"], "y"),
+        ];
+    });
+}
+
+#[test]
+fn operands_in_unsupported_places_are_refused() {
+    says(&["divides by 0"], |g| {
+        g.node[1] = node("Div", &["h", "b"], "y");
+        g.initializer[1].float_data[1] = 0.0;
+    });
+    says(&["divides a constant by activations"], |g| {
+        g.node[1] = node("Div", &["b", "h"], "y");
+    });
+    says(&["right operand", "must be constant"], |g| {
+        g.node[1] = node("MatMul", &["w", "h"], "y");
+    });
+    says(&["bias", "must be constant"], |g| {
+        g.node[0] = node("Gemm", &["x", "w", "x"], "h");
+    });
+    says(&["cannot reshape [1, 2] to [3, 1]"], |g| {
+        g.node[1] = node("Reshape", &["h", "s"], "y");
+        g.initializer.push(TensorProto {
+            name: "s".into(),
+            dims: vec![2],
+            data_type: 7,
+            int64_data: vec![3, 1],
+            ..TensorProto::default()
+        });
+    });
+    says(&["axis 5"], |g| {
+        g.node[1] = node("Flatten", &["h"], "y");
+        g.node[1].attribute.push(AttributeProto {
+            name: "axis".into(),
+            i: 5,
+            ..AttributeProto::default()
+        });
+    });
+}
+
+#[test]
+fn nothing_is_ignored() {
+    says(&["node 1", "2 inputs; at most 1"], |g| {
+        g.node[1].input.push("b".into())
+    });
+    says(&["node 0", "attribute `broadcast`"], |g| {
+        g.node[0].attribute.push(AttributeProto {
+            name: "broadcast".into(),
+            i: 1,
+            ..AttributeProto::default()
+        });
+    });
+}
+
+#[test]
+fn nodes_in_any_order_are_accepted() {
+    let mut shuffled = model();
+    shuffled.graph.as_mut().unwrap().node.reverse();
+    assert_eq!(
+        import("m", &shuffled.encode_to_vec()).unwrap(),
+        import("m", &model().encode_to_vec()).unwrap()
+    );
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let error = crate::load(std::path::Path::new("no/such.onnx")).unwrap_err();
+    assert!(error.to_string().contains("no/such.onnx"));
+    assert!(matches!(error, OnnxError::Read { .. }));
+    let error = import("empty.onnx", &[]).unwrap_err();
+    assert!(error.to_string().contains("it is empty"));
+}

@@ -1,0 +1,77 @@
+//! Damaged files: an error that names the file, never a panic, whatever the bytes are.
+
+use std::path::PathBuf;
+
+use haloracle_onnx::import;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+fn read(path: &str) -> Vec<u8> {
+    let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    std::fs::read(models.join(path)).unwrap()
+}
+
+#[test]
+fn every_truncation_is_an_error_that_names_the_file() {
+    for path in [
+        "breast_cancer/logreg.onnx",
+        "credit_risk/credit_risk.onnx",
+        "operators/folding.onnx",
+    ] {
+        let bytes = read(path);
+        for len in 0..bytes.len() {
+            let error = import("broken.onnx", &bytes[..len]).unwrap_err();
+            assert!(error.to_string().contains("broken.onnx"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn no_single_changed_byte_panics() {
+    for path in ["breast_cancer/logreg_std.onnx", "operators/folding.onnx"] {
+        let bytes = read(path);
+        for at in 0..bytes.len() {
+            for flip in 1..=u8::MAX {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= flip;
+                let _ = import("broken.onnx", &bytes);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn no_damage_panics(
+        file in 0..3usize,
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        cut in any::<prop::sample::Index>(),
+        insert in prop::collection::vec(any::<u8>(), 0..12),
+    ) {
+        let path = [
+            "breast_cancer/mlp_small.onnx",
+            "credit_risk/credit_risk.onnx",
+            "operators/constant_nodes.onnx",
+        ][file];
+        let mut bytes = read(path);
+        for (at, byte) in flips {
+            let at = at.index(bytes.len().min(600));
+            bytes[at] = byte;
+        }
+        let at = cut.index(bytes.len());
+        bytes.splice(at..at, insert);
+        let _ = import("broken.onnx", &bytes);
+    }
+
+    #[test]
+    fn no_garbage_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert!(import("garbage.onnx", &bytes).is_err());
+    }
+}
