@@ -125,7 +125,7 @@ abstract contract HaloracleTest is Test {
     }
 
     function register(Schema memory schema) internal returns (uint256) {
-        bytes memory vkData = vkDataOf(10, instancesFor(schema));
+        bytes memory vkData = vkDataOf(14, instancesFor(schema));
         vm.prank(modelOwner);
         return registry.register(specOf(vkData, schema), vkData, schema, policyOf());
     }
