@@ -1,0 +1,188 @@
+//! `haloracle compile`: an ONNX model becomes a bundle.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use eyre::{WrapErr, bail};
+use haloracle_model::report::ErrorStats;
+use haloracle_model::{Dataset, Options, SchemaSpec, quantize};
+use haloracle_prover::{Bundle, BundleParts, layout::Layout};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::text::{must_not_exist, read, seconds};
+use crate::ui::Ui;
+
+/// `haloracle compile`
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompileArgs {
+    /// ONNX model, float32, opset 9 to 21
+    model: PathBuf,
+    /// Rows like those the model will see: .json, .npz or .csv
+    #[arg(long, value_name = "DATA")]
+    calibration: PathBuf,
+    /// Names, decimals and domain boxes of the features; calibrated where absent
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+    /// Bits of a digit, 4 to 12; the fewest that reach the accuracy targets if absent
+    #[arg(long, value_name = "N")]
+    bits: Option<u32>,
+    /// Part of each calibrated range that the domain box adds on both sides
+    #[arg(long, value_name = "PART")]
+    margin: Option<f64>,
+    /// Largest mean error allowed, as part of the float outputs' range
+    #[arg(long, value_name = "PART")]
+    max_error: Option<f64>,
+    /// Least part of the rows whose class must agree with the float model
+    #[arg(long, value_name = "PART")]
+    min_agreement: Option<f64>,
+    /// Name of the model; the file's name if absent
+    #[arg(long)]
+    name: Option<String>,
+    /// Keep the weights secret (not available yet)
+    #[arg(long)]
+    private_model: bool,
+    /// Keep the inputs secret (not available yet)
+    #[arg(long)]
+    private_input: bool,
+    /// Answer several inputs in one proof (not available yet)
+    #[arg(long, value_name = "N")]
+    batch: Option<u32>,
+    /// Where the bundle goes
+    #[arg(short, long, value_name = "BUNDLE")]
+    output: PathBuf,
+}
+
+#[derive(Serialize)]
+struct CompileReport {
+    bundle: PathBuf,
+    name: String,
+    k: u32,
+    rows: usize,
+    usable_rows: usize,
+    digit_bits: u32,
+    input_digits: u32,
+    features: usize,
+    instances: usize,
+    calibration_rows: usize,
+    calibration_rows_outside_domain: usize,
+    class_rule: String,
+    agreement: f64,
+    error: ErrorStats,
+    error_percent: ErrorStats,
+    seconds: f64,
+}
+
+impl fmt::Display for CompileReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "bundle     {}", self.bundle.display())?;
+        writeln!(f, "model      {}, {} features", self.name, self.features)?;
+        let (rows, usable) = (self.rows, self.usable_rows);
+        writeln!(f, "circuit    k = {}, {rows} of {usable} rows used", self.k)?;
+        let (bits, digits) = (self.digit_bits, self.input_digits);
+        writeln!(
+            f,
+            "digits     {bits} bits, {digits} per input, {} instances",
+            self.instances
+        )?;
+        let agreement = self.agreement * 100.0;
+        let (rows, rule) = (self.calibration_rows, &self.class_rule);
+        writeln!(f, "agreement  {agreement:.2} % of {rows} rows ({rule})")?;
+        let ErrorStats {
+            mean,
+            p50,
+            p90,
+            p99,
+            max,
+        } = self.error_percent;
+        writeln!(
+            f,
+            "error      mean {mean:.3} %, median {p50:.3} %, p90 {p90:.3} %, p99 {p99:.3} %, \
+             max {max:.3} % of the output range"
+        )?;
+        if self.calibration_rows_outside_domain > 0 {
+            let left_out = self.calibration_rows_outside_domain;
+            writeln!(
+                f,
+                "left out   {left_out} calibration rows outside the domain box"
+            )?;
+        }
+        writeln!(f, "time       {:.3} s", self.seconds)
+    }
+}
+
+impl CompileArgs {
+    fn options(&self) -> eyre::Result<Options> {
+        let schema = self.schema.as_ref().map(|path| {
+            SchemaSpec::from_json(&read(path)?).wrap_err_with(|| format!("`{}`", path.display()))
+        });
+        let default = Options::default();
+        Ok(Options {
+            digit_bits: self.bits,
+            max_error: self.max_error.unwrap_or(default.max_error),
+            min_agreement: self.min_agreement.unwrap_or(default.min_agreement),
+            margin: self.margin.unwrap_or(default.margin),
+            schema: schema.transpose()?,
+        })
+    }
+
+    /// Runs the command.
+    pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
+        for (asked, option) in [
+            (self.private_model, "--private-model"),
+            (self.private_input, "--private-input"),
+            (self.batch.is_some(), "--batch"),
+        ] {
+            if asked {
+                bail!(
+                    "{option} is not available yet: inputs and weights are public, one per proof"
+                );
+            }
+        }
+        must_not_exist(&self.output)?;
+        let start = Instant::now();
+        let working = ui.working("reading model and data");
+        let options = self.options()?;
+        let onnx = read(&self.model)?;
+        let mut float = haloracle_onnx::load(&self.model)?;
+        if let Some(name) = &self.name {
+            float.name.clone_from(name);
+        }
+        let data = Dataset::read(&self.calibration)?;
+        working.now("quantizing");
+        let (model, report) = quantize(&float, &data, &options)?;
+        working.now("laying out the circuit");
+        let report_json = serde_json::to_vec_pretty(&report).wrap_err("could not encode")?;
+        let bundle = Bundle::create(
+            &self.output,
+            BundleParts {
+                model: &model,
+                onnx: &onnx,
+                report_json: &report_json,
+                report_html: report.to_html().as_bytes(),
+            },
+        )?;
+        drop(working);
+        let layout = Layout::new(&model, bundle.program());
+        ui.data(&CompileReport {
+            bundle: self.output,
+            name: model.name.clone(),
+            k: layout.k,
+            rows: layout.rows,
+            usable_rows: layout.usable_rows,
+            digit_bits: model.digit_bits,
+            input_digits: model.input.digits,
+            features: model.input.features.len(),
+            instances: layout.instances,
+            calibration_rows: report.rows,
+            calibration_rows_outside_domain: report.rows_outside_domain,
+            class_rule: report.class_rule.clone(),
+            agreement: report.agreement,
+            error: report.error,
+            error_percent: report.error_percent,
+            seconds: seconds(start.elapsed()),
+        })?;
+        Ok(Exit::Yes)
+    }
+}

@@ -1,0 +1,105 @@
+//! `haloracle prove`: one proof, self-verified.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use eyre::WrapErr;
+use haloracle_prover::Bundle;
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::inputs::InputArgs;
+use crate::text::{hexed, peak_kib, seconds, word, write};
+use crate::ui::Ui;
+
+use super::answer::Answer;
+
+/// `haloracle prove`
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProveArgs {
+    /// Bundle with keys
+    bundle: PathBuf,
+    #[command(flatten)]
+    input: InputArgs,
+    /// Row of the input file, from 1; may be left out where there is only one
+    #[arg(long, value_name = "N")]
+    row: Option<usize>,
+    /// Statement that the proof is bound to: 32 bytes; on chain, request and payee
+    #[arg(long, value_name = "HEX", value_parser = word)]
+    statement: Option<[u8; 32]>,
+    /// Where the proof goes
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+#[derive(Serialize)]
+struct ProveReport {
+    proof: PathBuf,
+    statement: String,
+    outputs: Vec<Answer>,
+    compact_bytes: usize,
+    evm_bytes: usize,
+    /// Reading and checking the bundle with its keys.
+    load_seconds: f64,
+    /// Running the model, proving and verifying.
+    prove_seconds: f64,
+    peak_kib: Option<u64>,
+}
+
+impl fmt::Display for ProveReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "proof      {}", self.proof.display())?;
+        writeln!(f, "statement  {}", self.statement)?;
+        for answer in &self.outputs {
+            writeln!(f, "output     {answer}")?;
+        }
+        writeln!(
+            f,
+            "size       {} bytes, {} for a contract",
+            self.compact_bytes, self.evm_bytes
+        )?;
+        let (load, prove) = (self.load_seconds, self.prove_seconds);
+        write!(
+            f,
+            "time       {load:.3} s to load, {prove:.3} s to prove and verify"
+        )?;
+        self.peak_kib
+            .map_or(Ok(()), |kib| write!(f, ", {:.1} MiB", kib as f64 / 1024.0))
+    }
+}
+
+impl ProveArgs {
+    /// Runs the command.
+    pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
+        let start = Instant::now();
+        let working = ui.working("loading keys");
+        let bundle = Bundle::open(&self.bundle)?;
+        let row = self.input.row(bundle.model(), self.row)?;
+        let keys = bundle.keys()?;
+        let loaded = start.elapsed();
+        working.now("proving");
+        let statement = self.statement.unwrap_or_default();
+        let proof = keys.prove(&row.raw, &statement)?;
+        let proved = start.elapsed() - loaded;
+        drop(working);
+        let compact = proof
+            .compact()
+            .wrap_err("the finished proof has no compact form")?;
+        let mut text = serde_json::to_string_pretty(&proof).wrap_err("could not encode")?;
+        text.push('\n');
+        write(&self.output, text.as_bytes())?;
+        let run = bundle.model().run(&row.raw)?;
+        ui.data(&ProveReport {
+            proof: self.output,
+            statement: hexed(statement),
+            outputs: Answer::all(bundle.model(), run.outputs()),
+            compact_bytes: compact.len(),
+            evm_bytes: proof.evm.len(),
+            load_seconds: seconds(loaded),
+            prove_seconds: seconds(proved),
+            peak_kib: peak_kib(),
+        })?;
+        Ok(Exit::Yes)
+    }
+}

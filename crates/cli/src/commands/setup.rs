@@ -1,0 +1,77 @@
+//! `haloracle setup`: keys of a bundle.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use haloracle_prover::{Bundle, Srs};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::text::{hexed, seconds};
+use crate::ui::Ui;
+
+/// `haloracle setup`
+#[derive(Debug, clap::Args)]
+pub(crate) struct SetupArgs {
+    /// Bundle written by `compile`
+    bundle: PathBuf,
+    /// SRS file with at least the bundle's k
+    #[arg(long, value_name = "FILE")]
+    srs: PathBuf,
+}
+
+#[derive(Serialize)]
+struct SetupReport {
+    bundle: PathBuf,
+    k: u32,
+    instances: usize,
+    vk_hash: String,
+    srs_hash: String,
+    srs_unsafe: bool,
+    proving_key_bytes: u64,
+    seconds: f64,
+}
+
+impl fmt::Display for SetupReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "bundle       {}", self.bundle.display())?;
+        writeln!(f, "k            {}", self.k)?;
+        writeln!(f, "instances    {}", self.instances)?;
+        writeln!(f, "vk hash      {}", self.vk_hash)?;
+        let secret = if self.srs_unsafe {
+            "  UNSAFE, development only"
+        } else {
+            ""
+        };
+        writeln!(f, "srs hash     {}{secret}", self.srs_hash)?;
+        writeln!(f, "proving key  {} bytes", self.proving_key_bytes)?;
+        writeln!(f, "time         {:.3} s", self.seconds)
+    }
+}
+
+impl SetupArgs {
+    /// Runs the command.
+    pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
+        let start = Instant::now();
+        let mut bundle = Bundle::open(&self.bundle)?;
+        let working = ui.working("reading and checking the SRS");
+        let srs = Srs::read(&self.srs)?.truncate(bundle.program().k)?;
+        srs.check()?;
+        working.now("generating keys");
+        let keys = bundle.setup(&srs)?;
+        drop(working);
+        let proving_key = self.bundle.join("pk.bin");
+        ui.data(&SetupReport {
+            k: keys.verifying_key().k(),
+            instances: keys.verifying_key().instances(),
+            vk_hash: hexed(keys.verifying_key().hash()),
+            srs_hash: hexed(srs.hash()),
+            srs_unsafe: srs.is_unsafe(),
+            proving_key_bytes: proving_key.metadata().map_or(0, |data| data.len()),
+            bundle: self.bundle,
+            seconds: seconds(start.elapsed()),
+        })?;
+        Ok(Exit::Yes)
+    }
+}

@@ -1,0 +1,150 @@
+//! `haloracle verify`: exit 0 valid, 1 invalid, 2 could not tell.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use eyre::{WrapErr, ensure, eyre};
+use haloracle_model::IntegerModel;
+use haloracle_prover::{Bundle, Proof, Srs, VerifyingKey, verify};
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Exit;
+use crate::text::{hexed, read, seconds, unhex};
+use crate::ui::Ui;
+
+use super::answer::Answer;
+
+/// `haloracle verify`
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// Bundle with keys
+    bundle: PathBuf,
+    /// Proof written by `prove`
+    proof: PathBuf,
+}
+
+#[derive(Serialize)]
+struct VerifyReport {
+    valid: bool,
+    problem: Option<String>,
+    statement: Option<String>,
+    input: Option<Vec<i64>>,
+    outputs: Option<Vec<Answer>>,
+    seconds: f64,
+}
+
+impl fmt::Display for VerifyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem {
+            None => writeln!(f, "valid ({:.3} s)", self.seconds)?,
+            Some(problem) => return writeln!(f, "INVALID: {problem}"),
+        }
+        if let Some(statement) = &self.statement {
+            writeln!(f, "statement  {statement}")?;
+        }
+        if let Some(input) = &self.input {
+            writeln!(f, "raw input  {input:?}")?;
+        }
+        for answer in self.outputs.iter().flatten() {
+            writeln!(f, "output     {answer}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The file's outer form; what is inside is the verifier's to judge.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProofFile {
+    format: String,
+    instances: Vec<String>,
+    proof: String,
+}
+
+/// What a valid proof says.
+struct Claim {
+    statement: [u8; 32],
+    input: Vec<i64>,
+    outputs: Vec<u32>,
+}
+
+/// Reads a proof file: an outer error where it is no proof file, an inner one where its content
+/// cannot be a valid proof.
+pub(crate) fn read_proof(path: &Path) -> eyre::Result<Result<Proof, String>> {
+    let name = path.display();
+    let file: ProofFile = serde_json::from_slice(&read(path)?)
+        .wrap_err_with(|| format!("`{name}` is not a proof file"))?;
+    ensure!(
+        file.format == "haloracle-proof-v1",
+        "`{name}` has format `{}`, expected `haloracle-proof-v1`",
+        file.format
+    );
+    let words = file.instances.iter().map(|text| {
+        let bytes = unhex(text)?;
+        <[u8; 32]>::try_from(bytes).map_err(|_| eyre!("an instance has 32 bytes, not `{text}`"))
+    });
+    let words: eyre::Result<Vec<_>> = words.collect();
+    let words = words.wrap_err_with(|| format!("`{name}`, instances"))?;
+    let bytes = unhex(&file.proof).wrap_err_with(|| format!("`{name}`, proof"))?;
+    Ok(Proof::from_compact(words, &bytes).map_err(|error| error.to_string()))
+}
+
+/// Whether `proof` is valid, and what it says then.
+fn judge(
+    model: &IntegerModel,
+    srs: &Srs,
+    key: &VerifyingKey,
+    proof: &Proof,
+) -> Result<Claim, String> {
+    verify(srs, key, proof).map_err(|error| error.to_string())?;
+    // The key fixes the number of instances.
+    let (tag, words) = proof.instances.split_at(2);
+    let (input, output) = words.split_at(model.input_words());
+    let input = model
+        .unpack_input(input)
+        .map_err(|error| error.to_string())?;
+    let (status, outputs) = model
+        .unpack_output(output)
+        .map_err(|error| error.to_string())?;
+    if status != haloracle_model::integer::STATUS_OK {
+        return Err(format!("status {status}: not an answer"));
+    }
+    if tag.iter().any(|half| half[..16] != [0; 16]) {
+        return Err("the statement's halves have more than 128 bits".into());
+    }
+    let mut statement = [0; 32];
+    statement[..16].copy_from_slice(&tag[0][16..]);
+    statement[16..].copy_from_slice(&tag[1][16..]);
+    Ok(Claim {
+        statement,
+        input,
+        outputs,
+    })
+}
+
+impl VerifyArgs {
+    /// Runs the command.
+    pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
+        let bundle = Bundle::open(&self.bundle)?;
+        let (srs, key) = (bundle.srs()?, bundle.verifying_key()?);
+        let proof = read_proof(&self.proof)?;
+        let start = Instant::now();
+        let claim = proof.and_then(|proof| judge(bundle.model(), &srs, &key, &proof));
+        let seconds = seconds(start.elapsed());
+        let (claim, problem) = match claim {
+            Ok(claim) => (Some(claim), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let valid = claim.is_some();
+        ui.data(&VerifyReport {
+            valid,
+            problem,
+            statement: claim.as_ref().map(|claim| hexed(claim.statement)),
+            input: claim.as_ref().map(|claim| claim.input.clone()),
+            outputs: claim.map(|claim| Answer::all(bundle.model(), &claim.outputs)),
+            seconds,
+        })?;
+        Ok(Exit::from_verdict(valid))
+    }
+}
