@@ -1,1 +1,126 @@
-//! Generates the Solidity verifier, verifying key data and calldata from the constraint system.
+//! Generates the Solidity verifier from the constraint system.
+//!
+//! One contract verifies every model, because the machine's constraint system never depends on
+//! the model: a model's verifying key is data in a small contract of its own. Which polynomials
+//! are committed, at which rotations they are opened, in which order the transcript takes them
+//! and what the gates say is all read off the [`ConstraintSystem`]; after a change to the machine
+//! run
+//!
+//! ```text
+//! cargo run --release -p haloracle-solidity-verifier --bin generate-verifier
+//! ```
+//!
+//! The template `templates/Halo2Verifier.sol` holds the fixed part of the algorithm.
+
+mod calldata;
+mod constraints;
+mod contract;
+mod graph;
+mod memory;
+mod names;
+mod opening;
+mod protocol;
+mod srs;
+mod yul;
+
+use halo2_proofs::halo2curves::bn256::Fr;
+use halo2_proofs::plonk::ConstraintSystem;
+use haloracle_prover::shape;
+
+pub use calldata::{calldata, vk_code};
+pub use haloracle_prover::VerifyingKey;
+pub use srs::SrsVerifierPart;
+
+use protocol::Protocol;
+
+/// How the committed contract is remade.
+pub const COMMAND: &str =
+    "cargo run --release -p haloracle-solidity-verifier --bin generate-verifier";
+
+/// The committed contract, from the repository's root.
+pub const CONTRACT_PATH: &str = "contracts/generated/Halo2Verifier.sol";
+
+/// Public seed of the development setup that the committed contract belongs to is the keccak-256
+/// of this text. Anybody can forge proofs under it.
+pub const UNSAFE_SEED_TEXT: &str = "haloracle unsafe development srs v1";
+
+/// Why no verifier can be generated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenerateError {
+    /// The constraint system uses something that the generator does not implement.
+    #[error("the constraint system uses {feature}, which the generated verifier does not support")]
+    Unsupported {
+        /// What it uses.
+        feature: &'static str,
+    },
+    /// The proof system would silently compute a quotient of too small a degree.
+    #[error(
+        "the gates have degree {needed}, but the proof system caps it at {used}: unset or raise \
+         the environment variable MAX_DEGREE"
+    )]
+    DegreeCapped {
+        /// Degree of the gates.
+        needed: usize,
+        /// Degree that the proof system would use.
+        used: usize,
+    },
+    /// The template could not be rendered.
+    #[error("could not render the contract's template")]
+    Render(#[source] askama::Error),
+}
+
+/// Generator of the verifier of one constraint system.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    cs: ConstraintSystem<Fr>,
+    shape_hash: [u8; 32],
+    protocol: Protocol,
+}
+
+impl Verifier {
+    /// The machine's verifier.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn machine() -> Result<Self, GenerateError> {
+        Self::of(shape::constraint_system(), shape::shape_hash())
+    }
+
+    /// The verifier of `cs`, which `shape_hash` names in the key digest.
+    ///
+    /// # Errors
+    /// [`GenerateError::Unsupported`] and [`GenerateError::DegreeCapped`].
+    pub fn of(cs: ConstraintSystem<Fr>, shape_hash: [u8; 32]) -> Result<Self, GenerateError> {
+        let protocol = Protocol::new(&cs)?;
+        Ok(Self {
+            cs,
+            shape_hash,
+            protocol,
+        })
+    }
+
+    /// Solidity source of the contract that verifies under the setup `srs`; the same bytes every
+    /// time.
+    ///
+    /// # Errors
+    /// [`GenerateError::Render`].
+    pub fn generate(&self, srs: &SrsVerifierPart) -> Result<String, GenerateError> {
+        contract::render(&self.cs, &self.protocol, &self.shape_hash, srs)
+    }
+
+    /// Bytes of every proof.
+    pub fn proof_len(&self) -> usize {
+        self.protocol.proof_len()
+    }
+
+    /// Bytes of every verifying key's data.
+    pub fn vk_len(&self) -> usize {
+        contract::key_len(&self.protocol)
+    }
+
+    /// Curve multiplications of one verification: what its gas mostly consists of.
+    pub fn multiplications(&self) -> usize {
+        opening::multiplications(&self.protocol)
+    }
+}

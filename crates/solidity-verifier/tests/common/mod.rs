@@ -1,0 +1,213 @@
+//! The three verifiers that must agree: halo2's own, snark-verifier's contract, and ours.
+#![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::panic)]
+
+pub mod evm;
+pub mod oracle;
+pub mod solc;
+
+use evm::{Chain, Outcome};
+use haloracle_model::{Dense, Feature, FunctionTable, InputSchema, IntegerModel, OutputField};
+use haloracle_prover::{Keys, Proof, Srs, VerifyingKey};
+use haloracle_solidity_verifier::{SrsVerifierPart, UNSAFE_SEED_TEXT, Verifier, calldata, vk_code};
+use num_bigint::BigUint;
+use sha3::{Digest, Keccak256};
+
+/// A 32-byte big-endian word.
+pub type Word = [u8; 32];
+
+/// Where the tests put the contracts.
+pub const VERIFIER: [u8; 20] = [0xa1; 20];
+pub const KEY: [u8; 20] = [0xa2; 20];
+pub const ORACLE: [u8; 20] = [0xa3; 20];
+
+/// Order of the curve.
+pub fn r() -> BigUint {
+    number("30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001")
+}
+
+/// Modulus of the coordinates.
+pub fn q() -> BigUint {
+    number("30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47")
+}
+
+fn number(hex: &str) -> BigUint {
+    BigUint::parse_bytes(hex.as_bytes(), 16).expect("hex")
+}
+
+/// A word from a number below 2^256.
+pub fn word(value: &BigUint) -> Word {
+    let bytes = value.to_bytes_be();
+    let mut word = [0; 32];
+    word[32 - bytes.len()..].copy_from_slice(&bytes);
+    word
+}
+
+/// `value + offset`, unless it exceeds 256 bits.
+pub fn plus(value: &[u8], offset: &BigUint) -> Option<Word> {
+    let sum = BigUint::from_bytes_be(value) + offset;
+    (sum.bits() <= 256).then(|| word(&sum))
+}
+
+/// The development setup of the committed contract.
+pub fn srs(k: u32) -> Srs {
+    Srs::unsafe_setup(k, Keccak256::digest(UNSAFE_SEED_TEXT).into()).expect("k is small")
+}
+
+/// A small model with saturating units, a function table, and `features` inputs of two digits.
+pub fn model(features: usize) -> IntegerModel {
+    const BITS: u32 = 5;
+    let max = (1i64 << BITS) - 1;
+    let layer = |name: &str, inputs: usize, units: usize, table: Option<FunctionTable>| Dense {
+        name: name.into(),
+        weights: (0..units)
+            .map(|unit| {
+                (0..inputs)
+                    .map(|input| ((unit * 7 + input * 5) % 9) as i64 - 4)
+                    .collect()
+            })
+            .collect(),
+        bias: (0..units)
+            .map(|unit| (unit as i64 * 23) % 60 - 10)
+            .collect(),
+        table,
+    };
+    let table = FunctionTable {
+        name: "square".into(),
+        values: (0..=max).map(|z| (z * z % (max + 1)) as u32).collect(),
+    };
+    let inputs = (0..features).map(|index| Feature {
+        name: format!("x{index}"),
+        decimals: 2,
+        lo: -300,
+        hi: 700,
+    });
+    IntegerModel {
+        name: "small".into(),
+        digit_bits: BITS,
+        input: InputSchema {
+            digits: 2,
+            features: inputs.collect(),
+        },
+        layers: vec![
+            layer("hidden", 2 * features, 4, None),
+            layer("out", 4, 1, Some(table)),
+        ],
+        output: vec![OutputField {
+            name: "y".into(),
+            zero_point: 0,
+            multiplier: 1,
+            decimals: 0,
+        }],
+    }
+}
+
+/// One model's keys, a proof, and the contracts that can check it.
+pub struct Bench {
+    pub srs: Srs,
+    pub keys: Keys,
+    pub proof: Proof,
+    pub chain: Chain,
+}
+
+/// What the three verifiers say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdicts {
+    pub native: bool,
+    pub oracle: bool,
+    pub ours: bool,
+}
+
+impl Verdicts {
+    pub const ACCEPT: Self = Self {
+        native: true,
+        oracle: true,
+        ours: true,
+    };
+    pub const REJECT: Self = Self {
+        native: false,
+        oracle: false,
+        ours: false,
+    };
+}
+
+impl Bench {
+    /// Proves `raw` with a model of `features` inputs.
+    pub fn new(features: usize, raw: &[i64]) -> Self {
+        Self::of(&model(features), raw)
+    }
+
+    /// Proves `raw` with `model`.
+    pub fn of(model: &IntegerModel, raw: &[i64]) -> Self {
+        let srs = srs(10);
+        let keys = Keys::generate(model, &srs).expect("model fits");
+        let tag = std::array::from_fn(|byte| byte as u8 * 5 + 1);
+        let proof = keys.prove(raw, &tag).expect("input has a proof");
+        let part = SrsVerifierPart::new(&srs);
+        let source = Verifier::machine()
+            .and_then(|v| v.generate(&part))
+            .expect("generates");
+        let mut chain = Chain::default();
+        chain.put(VERIFIER, &solc::verifier(&source));
+        chain.put(KEY, &vk_code(&keys.verifying_key().to_data()));
+        chain.put(ORACLE, &solc::oracle(&oracle::source(&keys)));
+        Self {
+            srs,
+            keys,
+            proof,
+            chain,
+        }
+    }
+
+    /// Three features, in the middle of their domain.
+    pub fn small() -> Self {
+        Self::new(3, &[12, -34, 560])
+    }
+
+    pub fn key(&self) -> &VerifyingKey {
+        self.keys.verifying_key()
+    }
+
+    /// What our contract says to exactly these bytes; it must return a canonical bool.
+    pub fn ours_raw(&self, chain: &Chain, data: &[u8]) -> (bool, u64) {
+        let (outcome, gas) = chain.call(VERIFIER, data);
+        let Outcome::Return(bytes) = outcome else {
+            panic!("the verifier must never revert")
+        };
+        let verdict = BigUint::from_bytes_be(&bytes);
+        assert!(
+            bytes.len() == 32 && verdict <= BigUint::from(1u8),
+            "not a bool: {bytes:?}"
+        );
+        (verdict == BigUint::from(1u8), gas)
+    }
+
+    /// What our contract says to a well-encoded call.
+    pub fn ours(&self, instances: &[Word], proof: &[u8]) -> bool {
+        self.ours_raw(&self.chain, &calldata(&KEY, instances, proof))
+            .0
+    }
+
+    /// What halo2 says.
+    pub fn native(&self, instances: &[Word], proof: &[u8]) -> bool {
+        let proof = Proof {
+            instances: instances.to_vec(),
+            evm: proof.to_vec(),
+        };
+        self.keys.verify(&proof).is_ok()
+    }
+
+    /// What snark-verifier's contract says: it returns or reverts.
+    pub fn oracle(&self, instances: &[Word], proof: &[u8]) -> bool {
+        let data = [instances.concat().as_slice(), proof].concat();
+        matches!(self.chain.call(ORACLE, &data).0, Outcome::Return(_))
+    }
+
+    /// All three.
+    pub fn verdicts(&self, instances: &[Word], proof: &[u8]) -> Verdicts {
+        Verdicts {
+            native: self.native(instances, proof),
+            oracle: self.oracle(instances, proof),
+            ours: self.ours(instances, proof),
+        }
+    }
+}

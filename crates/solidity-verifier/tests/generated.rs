@@ -1,0 +1,79 @@
+//! The committed contract, and what it costs.
+
+mod common;
+
+use common::{Bench, solc};
+use haloracle_solidity_verifier::{
+    COMMAND, CONTRACT_PATH, GenerateError, SrsVerifierPart, Verifier, calldata,
+};
+
+/// Largest code a chain takes.
+const CODE_LIMIT: usize = 24_576;
+/// What we allow ourselves.
+const CODE_BUDGET: usize = 8_192;
+/// Largest gas of one verification; what fewer than twenty instances must stay below.
+const GAS_BUDGET: u64 = 340_000;
+
+#[test]
+fn the_committed_contract_is_what_the_generator_writes() {
+    let part = SrsVerifierPart::new(&common::srs(1));
+    let source = Verifier::machine()
+        .and_then(|v| v.generate(&part))
+        .expect("generates");
+    let committed = std::fs::read_to_string(solc::root().join(CONTRACT_PATH)).expect("committed");
+    assert!(
+        source == committed,
+        "{CONTRACT_PATH} is out of date: run `{COMMAND}`"
+    );
+}
+
+#[test]
+fn the_setup_part_is_the_setup_whatever_its_size() {
+    let (small, large) = (common::srs(1), common::srs(8));
+    assert_eq!(SrsVerifierPart::new(&small), SrsVerifierPart::new(&large));
+    assert_eq!(SrsVerifierPart::new(&small).hash(), large.hash());
+}
+
+#[test]
+fn proof_and_key_have_the_lengths_of_the_prover() {
+    let verifier = Verifier::machine().expect("the machine is supported");
+    assert_eq!(
+        verifier.proof_len(),
+        haloracle_prover::proof::evm_proof_bytes()
+    );
+    let bench = Bench::small();
+    assert_eq!(verifier.vk_len(), bench.key().to_data().len());
+}
+
+#[test]
+fn code_and_gas_stay_in_their_budgets() {
+    let source = std::fs::read_to_string(solc::root().join(CONTRACT_PATH)).expect("committed");
+    let code = solc::verifier(&source).len();
+    println!("runtime code: {code} bytes");
+    assert!(code <= CODE_BUDGET && CODE_BUDGET <= CODE_LIMIT);
+
+    for features in [3, 30] {
+        let bench = Bench::new(features, &vec![17; features]);
+        let proof = &bench.proof;
+        let call = calldata(&common::KEY, &proof.instances, &proof.evm);
+        let (verdict, gas) = bench.ours_raw(&bench.chain, &call);
+        let count = proof.instances.len();
+        println!("{count} instances, k = {}: {gas} gas", bench.key().k());
+        assert!(verdict);
+        assert!(gas <= GAS_BUDGET, "{gas} gas");
+    }
+}
+
+#[test]
+fn unsupported_constraint_systems_are_named() {
+    use halo2_proofs::plonk::ConstraintSystem;
+    let mut cs = ConstraintSystem::default();
+    let reason = |cs| match Verifier::of(cs, [0; 32]) {
+        Err(GenerateError::Unsupported { feature }) => feature,
+        other => panic!("{other:?}"),
+    };
+    assert!(reason(cs.clone()).contains("instance columns"));
+    cs.instance_column();
+    cs.selector();
+    assert!(reason(cs).contains("selectors"));
+}
