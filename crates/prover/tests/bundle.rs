@@ -1,0 +1,154 @@
+//! Bundles and SRS files on disk.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+
+use haloracle_model::{Dense, Feature, InputSchema, IntegerModel, OutputField};
+use haloracle_prover::{Bundle, BundleError, BundleParts, Srs, SrsError};
+
+fn model() -> IntegerModel {
+    IntegerModel {
+        name: "tiny".into(),
+        digit_bits: 4,
+        input: InputSchema {
+            digits: 2,
+            features: vec![Feature {
+                name: "a".into(),
+                decimals: 0,
+                lo: 0,
+                hi: 200,
+            }],
+        },
+        layers: vec![Dense {
+            name: "l".into(),
+            weights: vec![vec![1, 16]],
+            bias: vec![8],
+            table: None,
+        }],
+        output: vec![OutputField {
+            name: "y".into(),
+            zero_point: 0,
+            multiplier: 16,
+            decimals: 0,
+        }],
+    }
+}
+
+fn parts(model: &IntegerModel) -> BundleParts<'_> {
+    BundleParts {
+        model,
+        onnx: b"onnx",
+        report_json: b"{}",
+        report_html: b"<html></html>",
+    }
+}
+
+#[test]
+fn a_bundle_survives_the_disk_and_notices_every_damaged_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("tiny");
+    let model = model();
+    let mut bundle = Bundle::create(&dir, parts(&model)).unwrap();
+    assert!(matches!(bundle.keys(), Err(BundleError::NoKeys(_))));
+    assert!(matches!(
+        Bundle::create(&dir, parts(&model)),
+        Err(BundleError::Exists(_))
+    ));
+
+    let srs = Srs::unsafe_setup(bundle.program().k + 1, [2; 32]).unwrap();
+    let made = bundle.setup(&srs).unwrap();
+    let opened = Bundle::open(&dir).unwrap();
+    let keys = opened.keys().unwrap();
+    assert_eq!(keys.verifying_key(), made.verifying_key());
+    let proof = keys.prove(&[123], &[4; 32]).unwrap();
+    made.verify(&proof).unwrap();
+    assert_eq!(opened.onchain().unwrap().instances, proof.instances.len());
+
+    for file in fs::read_dir(&dir).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let intact = fs::read(&path).unwrap();
+        let flip = |at: usize| {
+            let mut bytes = intact.clone();
+            bytes[at] ^= 1;
+            bytes
+        };
+        let cut = intact[..intact.len() / 2].to_vec();
+        for damaged in [
+            cut,
+            flip(intact.len() - 1),
+            flip(intact.len() / 2),
+            Vec::new(),
+        ] {
+            if name == "manifest.json" && damaged.len() == intact.len() {
+                continue; // a changed letter may be one of the compiler's name, which nothing relies on
+            }
+            fs::write(&path, damaged).unwrap();
+            let refused = Bundle::open(&dir).and_then(|bundle| {
+                bundle.onchain()?;
+                bundle.keys()
+            });
+            let error = refused.expect_err(&name).to_string();
+            assert!(error.contains("tiny"), "{name}: {error}");
+        }
+        fs::write(&path, intact).unwrap();
+    }
+    Bundle::open(&dir).unwrap().keys().unwrap();
+}
+
+#[test]
+fn a_small_srs_is_named_and_leaves_the_bundle_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("tiny");
+    let mut bundle = Bundle::create(&dir, parts(&model())).unwrap();
+    let srs = Srs::unsafe_setup(bundle.program().k - 1, [2; 32]).unwrap();
+    let error = bundle.setup(&srs).unwrap_err().to_string();
+    assert!(error.contains("2^"), "{error}");
+    assert!(!Bundle::open(&dir).unwrap().has_keys());
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 5);
+}
+
+#[test]
+fn srs_files_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("srs");
+    let srs = Srs::unsafe_setup(4, [9; 32]).unwrap();
+    srs.write(&path).unwrap();
+    let back = Srs::read(&path).unwrap();
+    back.check().unwrap();
+    assert!(back.is_unsafe());
+    assert_eq!(back.to_bytes(), srs.to_bytes());
+    assert_eq!(back.truncate(3).unwrap().hash(), srs.hash());
+    back.truncate(3).unwrap().check().unwrap();
+    assert!(matches!(
+        back.truncate(5),
+        Err(SrsError::TooSmall {
+            needed: 5,
+            available: 4
+        })
+    ));
+
+    // Every point is on its curve and in its group, or the file is refused.
+    let bytes = srs.to_bytes();
+    for at in (0..bytes.len()).step_by(31) {
+        let mut other = bytes.clone();
+        other[at] ^= 1;
+        // The unsafe flag is information, not a check.
+        assert!(at == 8 || Srs::from_bytes(&other).is_err(), "byte {at}");
+    }
+    for length in 0..bytes.len().min(200) {
+        assert!(Srs::from_bytes(&bytes[..length]).is_err());
+    }
+
+    // Valid points that are not the powers of one secret pass the parser, not the check.
+    let other = Srs::unsafe_setup(4, [10; 32]).unwrap().to_bytes();
+    let point = 13 + 5 * 64..13 + 6 * 64;
+    let lagrange = 13 + (16 + 5) * 64..13 + (16 + 6) * 64;
+    let tail = bytes.len() - 128..bytes.len();
+    for range in [point, lagrange, tail] {
+        let mut mixed = bytes.clone();
+        mixed[range.clone()].copy_from_slice(&other[range]);
+        let mixed = Srs::from_bytes(&mixed).unwrap();
+        assert!(matches!(mixed.check(), Err(SrsError::Inconsistent { .. })));
+    }
+}
