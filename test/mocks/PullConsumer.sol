@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {InferenceConsumer} from "../../contracts/consumers/InferenceConsumer.sol";
+import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
+import {OutputField} from "../../contracts/types/Types.sol";
+
+/// @title Opens the base contract's helpers to tests
+contract PullConsumer is InferenceConsumer {
+    uint256 public calls;
+
+    constructor(IInferenceHub hub_) InferenceConsumer(hub_) {}
+
+    function requireVerified(uint256 id, bytes calldata output) external view {
+        _requireVerified(id, output);
+    }
+
+    function requireFresh(uint256 requestedAt, uint256 maxAge) external view {
+        _requireFresh(requestedAt, maxAge);
+    }
+
+    function digit(bytes calldata output, uint256 digitBits, uint256 slot)
+        external
+        pure
+        returns (uint256)
+    {
+        return _digit(output, digitBits, slot);
+    }
+
+    function fixedPoint(OutputField memory field, uint256 raw) external pure returns (int256) {
+        return _fixedPoint(field, raw);
+    }
+
+    function _onInference(uint256, uint256, uint256, bytes calldata, bytes32) internal override {
+        ++calls;
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {InferenceConsumer} from "../../contracts/consumers/InferenceConsumer.sol";
+import {OutputField} from "../../contracts/types/Types.sol";
+import {HaloracleTest} from "../base/HaloracleTest.sol";
+import {RecordingConsumer} from "../mocks/Consumers.sol";
+import {PullConsumer} from "../mocks/PullConsumer.sol";
+
+contract InferenceConsumerTest is HaloracleTest {
+    PullConsumer internal consumer;
+
+    function setUp() public override {
+        super.setUp();
+        consumer = new PullConsumer(hub);
+    }
+
+    function test_onInference_isTheHubsAlone() public {
+        vm.expectRevert(abi.encodeWithSelector(InferenceConsumer.NotTheHub.selector, address(this)));
+        consumer.onInference(1, 2, 0, "", "");
+        vm.prank(address(hub));
+        consumer.onInference(1, 2, 0, "", "");
+        assertEq(consumer.calls(), 1);
+    }
+
+    function test_requireVerified_believesTheHub() public {
+        Asked memory asked = ask(new RecordingConsumer(hub), FEE, options(0));
+        bytes memory output = outputOf(0, 9);
+        bytes memory no = abi.encodeWithSelector(InferenceConsumer.NotVerified.selector, asked.id);
+        vm.expectRevert(no);
+        consumer.requireVerified(asked.id, output);
+        fulfill(asked, output);
+        consumer.requireVerified(asked.id, output);
+        vm.expectRevert(no);
+        consumer.requireVerified(asked.id, outputOf(0, 10));
+    }
+
+    function test_requireVerified_revertsIfExpired() public {
+        Asked memory asked = ask(new RecordingConsumer(hub), FEE, options(0));
+        vm.warp(asked.request.deadline + 1);
+        hub.expire(asked.request);
+        vm.expectRevert(abi.encodeWithSelector(InferenceConsumer.NotVerified.selector, asked.id));
+        consumer.requireVerified(asked.id, "");
+    }
+
+    function test_requireFresh_allowsTheLastSecond() public {
+        consumer.requireFresh(block.timestamp - 5, 5);
+        uint256 old = block.timestamp - 6;
+        vm.expectRevert(abi.encodeWithSelector(InferenceConsumer.StaleResult.selector, old, 5));
+        consumer.requireFresh(old, 5);
+    }
+
+    /// Against the registry's decoder, over several words.
+    function testFuzz_digit_readsEverySlot(uint256 seed, uint256 slot) public view {
+        // 31 slots of 8 bits in a word.
+        slot = bound(slot, 0, 92);
+        bytes memory output = new bytes(96);
+        for (uint256 i = 0; i < 93; ++i) {
+            output[32 * (i / 31) + 31 - i % 31] =
+                bytes1(uint8(uint256(keccak256(abi.encode(seed, i)))));
+        }
+        assertEq(consumer.digit(output, 8, slot), uint8(uint256(keccak256(abi.encode(seed, slot)))));
+    }
+
+    function test_fixedPoint_countsFromTheZeroPoint() public view {
+        OutputField memory field = OutputField({zeroPoint: 128, multiplier: 5, decimals: 2});
+        assertEq(consumer.fixedPoint(field, 128), 0);
+        assertEq(consumer.fixedPoint(field, 0), -640);
+        assertEq(consumer.fixedPoint(field, 255), 635);
+    }
+}

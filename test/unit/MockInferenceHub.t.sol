@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
+import {MockInferenceHub} from "../../contracts/mocks/MockInferenceHub.sol";
+import {Delivery, Request, State} from "../../contracts/types/Types.sol";
+import {HaloracleTest} from "../base/HaloracleTest.sol";
+import {RecordingConsumer, RevertingConsumer, TestConsumer} from "../mocks/Consumers.sol";
+
+/// @dev What a dApp's tests rely on: same requests, ids, words and callbacks as the real hub.
+contract MockInferenceHubTest is HaloracleTest {
+    MockInferenceHub internal mock;
+
+    function setUp() public override {
+        super.setUp();
+        mock = new MockInferenceHub();
+        mock.setModel(modelId, schemaOf(30, 40), FEE);
+    }
+
+    function _ask(TestConsumer consumer, uint32 callbackGas) private returns (uint256) {
+        return consumer.ask{value: FEE}(modelId, rawInput(30), options(callbackGas));
+    }
+
+    function test_requestInference_logsLikeTheRealHub() public {
+        RecordingConsumer consumer = new RecordingConsumer(mock);
+        vm.recordLogs();
+        uint256 id = _ask(consumer, CALLBACK_GAS);
+        Asked memory faked = readRequest();
+        Asked memory real = ask(new RecordingConsumer(hub));
+        assertEq(faked.id, id);
+        assertEq(faked.id, mock.requestIdOf(faked.request));
+        assertEq(faked.input, real.input);
+        real.request.consumer = address(consumer);
+        assertEq(abi.encode(faked.request), abi.encode(real.request));
+        assertEq(abi.encode(mock.requestOf(id)), abi.encode(real.request));
+    }
+
+    function test_requestInference_revertsLikeTheRealHub() public {
+        RecordingConsumer consumer = new RecordingConsumer(mock);
+        vm.expectRevert(abi.encodeWithSelector(IInferenceHub.FeeTooLow.selector, FEE, 0));
+        consumer.ask(modelId, rawInput(30), options(0));
+        vm.expectRevert(abi.encodeWithSelector(MockInferenceHub.UnknownModel.selector, 5));
+        consumer.ask{value: FEE}(5, rawInput(30), options(0));
+    }
+
+    function test_answer_callsBackWithPackedWords() public {
+        RecordingConsumer consumer = new RecordingConsumer(mock);
+        uint256 id = _ask(consumer, CALLBACK_GAS);
+        uint32[] memory outputs = new uint32[](40);
+        (outputs[0], outputs[29], outputs[30], outputs[39]) = (7, 8, 9, 10);
+        mock.answer(id, outputs);
+        assertEq(consumer.calls(), 1);
+        assertEq(consumer.lastStatus(), 0);
+        assertEq(consumer.lastUserData(), USER_DATA);
+        (uint256 status, int256[] memory values) = mock.decodeOutput(modelId, consumer.lastOutput());
+        assertEq(status, 0);
+        assertEq(values[0], 28);
+        assertEq(values[29], 32);
+        assertEq(values[30], 36);
+        assertEq(values[39], 40);
+        (State state, Delivery delivery, bytes32 outputHash, uint64 settledAt,) = mock.resultOf(id);
+        assertEq(uint8(state), uint8(State.Verified));
+        assertEq(uint8(delivery), uint8(Delivery.Done));
+        assertEq(outputHash, keccak256(consumer.lastOutput()));
+        assertEq(settledAt, block.timestamp);
+    }
+
+    function test_answer_revertsTwice() public {
+        uint256 id = _ask(new RecordingConsumer(mock), CALLBACK_GAS);
+        mock.answer(id, new uint32[](40));
+        vm.expectRevert(abi.encodeWithSelector(IInferenceHub.NotOpen.selector, id, State.Verified));
+        mock.answer(id, new uint32[](40));
+    }
+
+    function test_answer_revertsIfOutputCountWrong() public {
+        uint256 id = _ask(new RecordingConsumer(mock), CALLBACK_GAS);
+        vm.expectRevert(abi.encodeWithSelector(MockInferenceHub.WrongOutputCount.selector, 40, 1));
+        mock.answer(id, 3);
+    }
+
+    function test_answer_passesOnTheCallbacksRevert() public {
+        uint256 id = _ask(new RevertingConsumer(mock), CALLBACK_GAS);
+        vm.expectRevert(abi.encodeWithSelector(RevertingConsumer.NotToday.selector, 7));
+        mock.answer(id, new uint32[](40));
+    }
+
+    function test_answerIsolated_recordsTheFailureForDelivery() public {
+        RevertingConsumer consumer = new RevertingConsumer(mock);
+        uint256 id = _ask(consumer, CALLBACK_GAS);
+        assertFalse(mock.answerIsolated(id, new uint32[](40)));
+        consumer.setWilling(true);
+        mock.deliver(mock.requestOf(id), "");
+        assertEq(consumer.calls(), 1);
+        (, Delivery delivery,,,) = mock.resultOf(id);
+        assertEq(uint8(delivery), uint8(Delivery.Done));
+    }
+
+    function test_refuse_reportsTheStatus() public {
+        RecordingConsumer consumer = new RecordingConsumer(mock);
+        mock.refuse(_ask(consumer, CALLBACK_GAS), 2);
+        assertEq(consumer.lastStatus(), 2);
+    }
+
+    function test_close_refunds() public {
+        uint256 id = _ask(new RecordingConsumer(mock), CALLBACK_GAS);
+        mock.close(id, State.Expired);
+        assertEq(refundee.balance, FEE);
+        (State state,,,,) = mock.resultOf(id);
+        assertEq(uint8(state), uint8(State.Expired));
+    }
+
+    function test_cancel_isTheConsumers() public {
+        RecordingConsumer consumer = new RecordingConsumer(mock);
+        uint256 id = _ask(consumer, CALLBACK_GAS);
+        Request memory request = mock.requestOf(id);
+        vm.expectRevert(
+            abi.encodeWithSelector(IInferenceHub.NotConsumer.selector, id, address(this))
+        );
+        mock.cancel(request);
+        consumer.cancel(request);
+        assertEq(mock.cancelEffectiveAt(id), block.timestamp);
+    }
+
+    function test_theRest_isNotInTheMock() public {
+        Request memory request;
+        vm.expectRevert(abi.encodeWithSelector(MockInferenceHub.NotInMock.selector, "use answer"));
+        mock.fulfill(request, "", payee, "", "");
+        bytes memory useClose =
+            abi.encodeWithSelector(MockInferenceHub.NotInMock.selector, "use close");
+        vm.expectRevert(useClose);
+        mock.expire(request);
+        vm.expectRevert(useClose);
+        mock.finalizeCancel(request);
+        vm.expectRevert(useClose);
+        mock.refundStopped(request);
+        vm.expectRevert(
+            abi.encodeWithSelector(MockInferenceHub.NotInMock.selector, "fees are not paid out")
+        );
+        mock.topUp{value: 1}(1);
+    }
+}
