@@ -13,5 +13,6 @@ pub mod statement;
 
 pub use bindings::{
     Delivery, Feature, IEscrow, IHalo2Verifier, IInferenceConsumer, IInferenceHub, IModelRegistry,
-    IVerifierRouter, ModelPolicy, ModelSpec, OutputField, Request, RequestOptions, Schema, State,
+    IVerifierRouter, ModelPolicy, ModelSpec, ModelTerms, OutputField, Request, RequestOptions,
+    Schema, State,
 };

@@ -1,0 +1,140 @@
+//! Which requests are worth a proof.
+
+use std::sync::Arc;
+
+use alloy::primitives::{I256, U256};
+use tracing::debug;
+
+use crate::{
+    chain::{Block, Chain, RequestState},
+    config::{AdmissionConfig, FeeConfig},
+    fees,
+    models::{Loaded, Models},
+    rpc::RpcError,
+    store::{Job, Store},
+};
+
+/// `Modes.SINGLE` of the contracts.
+const MODE_SINGLE: u8 = 1;
+/// `InputModes.PUBLIC_WORDS` of the contracts.
+const INPUT_PUBLIC_WORDS: u8 = 0;
+/// The whole fee in basis points.
+const WHOLE_BPS: u64 = 10_000;
+/// Pause before a request that is not worth its gas now is looked at again.
+const WAIT_FOR_GAS_MS: u64 = 30_000;
+/// Pause before a request above its model's limit is looked at again.
+const WAIT_FOR_ROOM_MS: u64 = 1_000;
+
+/// What to do with an observed request.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Prove it.
+    Take(Arc<Loaded>),
+    /// Not this one; the reason is for people.
+    Skip(String),
+    /// Not now.
+    Wait { ms: u64, reason: String },
+    /// The chain has decided already.
+    Settled(RequestState),
+}
+
+/// Judges requests.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) chain: Chain,
+    pub(crate) store: Arc<Store>,
+    pub(crate) models: Arc<Models>,
+    pub(crate) limits: AdmissionConfig,
+    pub(crate) fees: FeeConfig,
+}
+
+impl Admission {
+    /// Judges one request against the chain at `head`; `busy` is how many of its model are being
+    /// proved.
+    pub(crate) async fn judge(
+        &self,
+        job: &Job,
+        head: Block,
+        busy: impl Fn(U256) -> usize,
+    ) -> Result<Verdict, RpcError> {
+        let request = &job.request;
+        let on_chain = self.chain.request_state(job.id).await?;
+        if on_chain.state != haloracle_contracts::State::Open {
+            return Ok(Verdict::Settled(on_chain));
+        }
+        let Some(loaded) = self.models.find(&self.chain, request.modelId).await? else {
+            return Ok(Verdict::Skip(
+                "no loaded bundle has this model's key".into(),
+            ));
+        };
+        if request.modes & MODE_SINGLE == 0 || request.inputMode != INPUT_PUBLIC_WORDS {
+            return Ok(Verdict::Skip(
+                "its settlement or input mode is not supported".into(),
+            ));
+        }
+        let left = request.deadline.saturating_sub(head.timestamp);
+        if left < self.limits.min_seconds_left {
+            return Ok(Verdict::Skip(format!(
+                "only {left} s are left before its deadline"
+            )));
+        }
+        let least = loaded.config.min_fee_wei.unwrap_or(self.limits.min_fee_wei);
+        if job.fee < U256::from(least) {
+            return Ok(Verdict::Skip(format!(
+                "its fee of {} wei is below {least} wei",
+                job.fee
+            )));
+        }
+        let pending = self
+            .store
+            .pending_of_model(request.modelId)
+            .unwrap_or(usize::MAX);
+        if pending.saturating_add(busy(request.modelId)) >= loaded.config.max_pending {
+            return Ok(Verdict::Wait {
+                ms: WAIT_FOR_ROOM_MS,
+                reason: "its model is at `max_pending`".into(),
+            });
+        }
+        match self
+            .loss(
+                job,
+                head,
+                self.limits.expected_gas + u64::from(request.callbackGas),
+            )
+            .await?
+        {
+            Some(reason) => Ok(Verdict::Wait {
+                ms: WAIT_FOR_GAS_MS,
+                reason,
+            }),
+            None => Ok(Verdict::Take(loaded)),
+        }
+    }
+
+    /// Why settling `job` with `gas` would earn less than the configured profit, if so.
+    pub(crate) async fn loss(
+        &self,
+        job: &Job,
+        head: Block,
+        gas: u64,
+    ) -> Result<Option<String>, RpcError> {
+        let Some(least) = self.limits.min_profit_wei else {
+            return Ok(None);
+        };
+        let registry = self.models.registry(&self.chain).await?;
+        let policy = self.chain.policy(registry, job.request.modelId).await?;
+        let ours = WHOLE_BPS.saturating_sub(u64::from(policy.ownerShareBps));
+        let income = job.fee * U256::from(ours) / U256::from(WHOLE_BPS);
+        let price = fees::expected_price(&self.fees, head);
+        let profit = profit(income, U256::from(gas) * U256::from(price));
+        debug!(%profit, %income, gas, "profit expected");
+        let least = I256::try_from(least).unwrap_or(I256::MAX);
+        Ok((profit < least).then(|| format!("it would earn {profit} wei, least is {least} wei")))
+    }
+}
+
+/// Income minus cost; amounts of wei are far below the limits of a signed word.
+fn profit(income: U256, cost: U256) -> I256 {
+    let signed = |amount| I256::try_from(amount).unwrap_or(I256::MAX);
+    signed(income).saturating_sub(signed(cost))
+}

@@ -1,0 +1,64 @@
+//! The agent's error.
+
+use std::net::SocketAddr;
+
+use crate::{
+    config::ConfigError, models::BundleError, rpc::RpcError, signer::SignerError, store::StoreError,
+};
+
+/// Why the agent cannot start or had to stop. Trouble with a single request is never one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgentError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The state directory.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keystore.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// A bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The nodes.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// The nodes are on another chain than configured.
+    #[error("configured for chain {expected}, but the node is on chain {got}")]
+    WrongChain {
+        /// `chain_id` of the configuration.
+        expected: u64,
+        /// What the node says.
+        got: u64,
+    },
+    /// The health server cannot listen.
+    #[error("could not serve health and metrics on {address}")]
+    Http {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A part of the agent ended unexpectedly.
+    #[error("the {0} stopped unexpectedly")]
+    Stopped(&'static str),
+}
+
+impl AgentError {
+    /// Whether the next attempt may succeed without anybody's help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Rpc(error) => error.is_transient(),
+            Self::Config(_)
+            | Self::Store(_)
+            | Self::Signer(_)
+            | Self::Bundle(_)
+            | Self::WrongChain { .. }
+            | Self::Http { .. }
+            | Self::Stopped(_) => false,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Which registered model is which bundle.
+//!
+//! The registry is asked once per model id: the terms of a model never change. A bundle answers
+//! for a model if its verifying key and route are those that the registry pinned, whatever
+//! anybody calls it.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use alloy::primitives::{Address, U256};
+use tokio::sync::OnceCell;
+
+use crate::{
+    chain::Chain,
+    config::ModelConfig,
+    prove::Provable,
+    rpc::{Class, RpcError},
+};
+
+/// A bundle cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("bundle `{}`: {message}", .bundle.display())]
+#[non_exhaustive]
+pub struct BundleError {
+    /// Its directory.
+    pub bundle: PathBuf,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// A loaded bundle and its limits.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: ModelConfig,
+    pub(crate) provable: Provable,
+}
+
+impl Loaded {
+    pub(crate) fn open(config: &ModelConfig) -> Result<Self, BundleError> {
+        let provable = Provable::open(&config.bundle).map_err(|message| BundleError {
+            bundle: config.bundle.clone(),
+            message,
+        })?;
+        Ok(Self {
+            config: config.clone(),
+            provable,
+        })
+    }
+}
+
+/// All loaded bundles.
+#[derive(Debug)]
+pub(crate) struct Models {
+    loaded: Vec<Arc<Loaded>>,
+    registry: OnceCell<Address>,
+    known: Mutex<HashMap<U256, Option<Arc<Loaded>>>>,
+}
+
+impl Models {
+    /// Loads every configured bundle.
+    pub(crate) fn open(configs: &[ModelConfig]) -> Result<Self, BundleError> {
+        let loaded = configs
+            .iter()
+            .map(|config| Loaded::open(config).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            loaded,
+            registry: OnceCell::new(),
+            known: Mutex::default(),
+        })
+    }
+
+    /// The hub's registry.
+    pub(crate) async fn registry(&self, chain: &Chain) -> Result<Address, RpcError> {
+        self.registry
+            .get_or_try_init(|| chain.registry())
+            .await
+            .copied()
+    }
+
+    /// The bundle that answers for a registered model; `None` if there is none.
+    pub(crate) async fn find(
+        &self,
+        chain: &Chain,
+        model_id: U256,
+    ) -> Result<Option<Arc<Loaded>>, RpcError> {
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&model_id)
+            .cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let registry = self.registry(chain).await?;
+        let found = match chain.terms(registry, model_id).await {
+            Ok(terms) => self
+                .loaded
+                .iter()
+                .find(|loaded| {
+                    loaded.provable.vk_code_hash == terms.vkCodeHash
+                        && loaded.provable.route == terms.route
+                })
+                .cloned(),
+            Err(RpcError {
+                class: Class::Revert(_),
+                ..
+            }) => None,
+            Err(error) => return Err(error),
+        };
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(model_id, found.clone());
+        Ok(found)
+    }
+}

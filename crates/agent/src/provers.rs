@@ -1,0 +1,253 @@
+//! Takes observed requests that are deep enough, and proves them in a bounded pool.
+//!
+//! Proving blocks a thread and uses all cores, so it never runs on the async workers. What is
+//! being proved is only in memory: a request that was in the pool when the process died is
+//! still observed, and is taken again.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Instant,
+};
+
+use alloy::primitives::{Address, U256};
+use tokio::{
+    sync::{Notify, Semaphore, oneshot},
+    task::JoinSet,
+};
+use tracing::{Instrument, Span, debug, error, info, info_span, warn};
+
+use crate::{
+    admission::{Admission, Verdict},
+    chain::{Block, hex_id},
+    config::ProverConfig,
+    crash::{self, Point},
+    error::AgentError,
+    metrics::Metrics,
+    models::Loaded,
+    prove::ProofError,
+    settle,
+    store::{Job, JobState, Store, StoreError, StoredProof, now_ms},
+};
+
+/// Jobs looked at per round beyond the free workers, so that waiting ones do not hide others.
+const LOOKAHEAD: usize = 64;
+/// Pause after a failed attempt, doubled each time.
+const RETRY_MS: u64 = 1_000;
+
+/// Wakes the loops before their next look at the chain.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    /// A worker is free.
+    pub(crate) provers: Notify,
+    /// A proof is on disk.
+    pub(crate) submitter: Notify,
+}
+
+/// The pool and what it works on.
+#[derive(Debug)]
+pub(crate) struct Provers {
+    pub(crate) admission: Admission,
+    pub(crate) store: Arc<Store>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) config: ProverConfig,
+    pub(crate) payee: Address,
+    pub(crate) confirmations: u64,
+    wake: Arc<Wake>,
+    permits: Arc<Semaphore>,
+    busy: Arc<Mutex<HashMap<U256, U256>>>,
+    tasks: JoinSet<Result<(), StoreError>>,
+}
+
+impl Provers {
+    pub(crate) fn new(
+        admission: Admission,
+        metrics: Arc<Metrics>,
+        config: &crate::config::Config,
+        wake: Arc<Wake>,
+    ) -> Self {
+        Self {
+            store: Arc::clone(&admission.store),
+            admission,
+            metrics,
+            config: config.prover.clone(),
+            payee: config.payee,
+            confirmations: config.rpc.confirmations,
+            wake,
+            permits: Arc::new(Semaphore::new(config.prover.workers)),
+            busy: Arc::default(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Fills free workers with requests that are deep enough at `head`.
+    pub(crate) async fn dispatch(&mut self, head: Block) -> Result<(), AgentError> {
+        while let Some(finished) = self.tasks.try_join_next() {
+            match finished {
+                Ok(outcome) => outcome?,
+                Err(error) => error!(%error, "a proving task ended badly"),
+            }
+        }
+        let Some(deep_enough) = head.number.checked_sub(self.confirmations) else {
+            return Ok(());
+        };
+        let free = self.permits.available_permits();
+        if free == 0 {
+            return Ok(());
+        }
+        let limit = free + self.lock().len() + LOOKAHEAD;
+        for job in self
+            .store
+            .due(JobState::Observed, deep_enough, now_ms(), limit)?
+        {
+            if self.lock().contains_key(&job.id) {
+                continue;
+            }
+            if self.permits.available_permits() == 0 {
+                break;
+            }
+            let span = info_span!("request", id = %hex_id(job.id));
+            let id = job.id;
+            if let Err(error) = self.take(job, head).instrument(span).await {
+                // The others first next time: one request must not block them.
+                self.store
+                    .postpone(id, RETRY_MS, &error.to_string(), false)?;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges one request and starts proving it.
+    async fn take(&mut self, job: Job, head: Block) -> Result<(), AgentError> {
+        if self.store.proof(job.id, self.payee)?.is_some() {
+            let from = [JobState::Observed];
+            self.store
+                .transition(job.id, &from, JobState::Proved, None, None)?;
+            self.wake.submitter.notify_one();
+            return Ok(());
+        }
+        let busy = |model| self.lock().values().filter(|busy| **busy == model).count();
+        match self.admission.judge(&job, head, busy).await? {
+            Verdict::Take(loaded) => self.start(job, loaded),
+            Verdict::Skip(reason) => {
+                info!(%reason, "request not taken");
+                let (from, to) = ([JobState::Observed], JobState::Skipped);
+                self.store
+                    .transition(job.id, &from, to, Some(&reason), None)?;
+            }
+            Verdict::Wait { ms, reason } => {
+                debug!(%reason, "request waits");
+                self.store.postpone(job.id, ms, &reason, false)?;
+            }
+            Verdict::Settled(on_chain) => {
+                let (to, reason) = settle::target(&self.store, job.id, on_chain, self.payee)?;
+                info!(state = to.name(), "request is settled already");
+                let from = [JobState::Observed];
+                let block = Some(head.number);
+                self.store
+                    .transition(job.id, &from, to, reason.as_deref(), block)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, job: Job, loaded: Arc<Loaded>) {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            return;
+        };
+        self.lock().insert(job.id, job.request.modelId);
+        let (store, metrics) = (Arc::clone(&self.store), Arc::clone(&self.metrics));
+        let (busy, wake) = (Arc::clone(&self.busy), Arc::clone(&self.wake));
+        let (payee, max_attempts) = (self.payee, self.config.max_attempts);
+        let id = job.id;
+        let task = async move {
+            info!("proving");
+            let started = Instant::now();
+            let outcome = on_thread(move || loaded.provable.prove(id, payee, &job.input)).await;
+            let written = finish(&store, id, payee, max_attempts, outcome, || {
+                let seconds = started.elapsed().as_secs_f64();
+                metrics.proof_seconds.observe(seconds);
+                info!(seconds, "proved");
+            });
+            busy.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&id);
+            drop(permit);
+            wake.provers.notify_one();
+            wake.submitter.notify_one();
+            written
+        };
+        self.tasks.spawn(task.in_current_span());
+    }
+
+    /// Waits for the proofs under way; dropped, they are made again later.
+    pub(crate) async fn drain(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<U256, U256>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs `prove` on a thread of its own. Unlike the runtime's blocking threads it does not keep the
+/// process alive: an agent that stops does not wait minutes for a large proof.
+async fn on_thread<F>(prove: F) -> Result<StoredProof, ProofError>
+where
+    F: FnOnce() -> Result<StoredProof, ProofError> + Send + 'static,
+{
+    let (sender, outcome) = oneshot::channel();
+    let span = Span::current();
+    let work = move || {
+        let _ = sender.send(span.in_scope(prove));
+    };
+    thread::Builder::new()
+        .name("prover".into())
+        .spawn(work)
+        .map_err(|error| ProofError::Prover(format!("no thread: {error}")))?;
+    outcome
+        .await
+        .unwrap_or_else(|_| Err(ProofError::Prover("the prover panicked".into())))
+}
+
+/// Writes the outcome of one attempt.
+fn finish(
+    store: &Store,
+    id: U256,
+    payee: Address,
+    max_attempts: u32,
+    outcome: Result<StoredProof, ProofError>,
+    proved: impl FnOnce(),
+) -> Result<(), StoreError> {
+    let error = match outcome {
+        Ok(proof) => {
+            crash::point(Point::Proof);
+            proved();
+            return store.store_proof(id, payee, &proof);
+        }
+        Err(error) => error,
+    };
+    let reason = error.to_string();
+    let attempts = store.postpone(id, 0, &reason, true)?;
+    if error.is_final() || attempts >= max_attempts {
+        error!(%reason, attempts, "request given up");
+        store.transition(
+            id,
+            &[JobState::Observed],
+            JobState::Failed,
+            Some(&reason),
+            None,
+        )?;
+    } else {
+        warn!(%reason, attempts, "attempt failed");
+        store.postpone(id, backoff(attempts), &reason, false)?;
+    }
+    Ok(())
+}
+
+/// Pause after `attempts` failures, in milliseconds.
+pub(crate) fn backoff(attempts: u32) -> u64 {
+    RETRY_MS << attempts.min(8)
+}
