@@ -13,7 +13,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{self, Word};
+pub use crate::error::ModelError;
+use crate::words;
 
 /// Most bits a digit may have; the machine's look-up table holds 2^t entries.
 pub const MAX_DIGIT_BITS: u32 = 12;
@@ -131,80 +132,6 @@ impl Trace {
     }
 }
 
-/// Why a model is not well-formed, or an input is not of its domain.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// The model's own numbers do not fit together.
-    #[error("model `{model}`: {what}")]
-    Malformed {
-        /// The model's name.
-        model: String,
-        /// What is wrong, and where.
-        what: String,
-    },
-    /// The number of features is wrong.
-    #[error("expected {expected} input values, got {got}")]
-    InputLength {
-        /// Features of the schema.
-        expected: usize,
-        /// Values passed.
-        got: usize,
-    },
-    /// A value lies outside its feature's box.
-    #[error(
-        "feature {index} `{name}` is {value}, outside its domain [{lo}, {hi}] \
-         (raw integers with {decimals} decimals)"
-    )]
-    OutOfDomain {
-        /// Position in the input.
-        index: usize,
-        /// Feature's name.
-        name: String,
-        /// The offending raw value.
-        value: i64,
-        /// Smallest raw value.
-        lo: i32,
-        /// Largest raw value.
-        hi: i32,
-        /// Feature's decimals.
-        decimals: u8,
-    },
-    /// A value is NaN or infinite.
-    #[error("feature {index} `{name}` is {value}; every value must be a finite number")]
-    NotFinite {
-        /// Position in the input.
-        index: usize,
-        /// Feature's name.
-        name: String,
-        /// The value, as text.
-        value: String,
-    },
-    /// Some input of the box may have no proof.
-    #[error(
-        "layer `{layer}` unit {unit} can reach [{lo}, {hi}], beyond ±{limit}, what the machine \
-         can saturate; narrow the domain box, or use more digit bits"
-    )]
-    Unprovable {
-        /// Layer's name.
-        layer: String,
-        /// Unit in the layer.
-        unit: usize,
-        /// Smallest accumulator over the box.
-        lo: i64,
-        /// Largest accumulator over the box.
-        hi: i64,
-        /// Largest magnitude that can be proved.
-        limit: i64,
-    },
-    /// Packed words do not have the one canonical form.
-    #[error("packed {what} are not canonical: wrong word count or a bit set in an unused slot")]
-    NotCanonical {
-        /// `input words` or `output words`.
-        what: &'static str,
-    },
-}
-
 impl IntegerModel {
     /// `M`, the largest digit.
     pub fn max_digit(&self) -> u32 {
@@ -291,6 +218,17 @@ impl IntegerModel {
                 self.layers.len()
             ));
         }
+        for field in &self.output {
+            let digits = u64::from(field.zero_point.max(self.max_digit()));
+            let largest = digits.checked_mul(u64::from(field.multiplier));
+            if field.multiplier == 0 || field.decimals > 18 || largest.is_none_or(|v| v >> 62 != 0)
+            {
+                return bad(format!(
+                    "output `{}`: ({} digits) × {} with {} decimals is no fixed-point number",
+                    field.name, digits, field.multiplier, field.decimals
+                ));
+            }
+        }
         Ok(())
     }
 
@@ -368,63 +306,5 @@ impl IntegerModel {
             trace.activations.push(activations);
         }
         Ok(trace)
-    }
-
-    /// The canonical input words of `raw`: the public instances a contract rebuilds.
-    ///
-    /// # Errors
-    /// As [`Self::digits`].
-    pub fn pack_input(&self, raw: &[i64]) -> Result<Vec<Word>, ModelError> {
-        self.digits(raw)?;
-        let offsets: Vec<u64> = self
-            .input
-            .features
-            .iter()
-            .zip(raw)
-            .map(|(feature, value)| (value - i64::from(feature.lo)) as u64)
-            .collect();
-        Ok(words::pack(&offsets, self.input_slot_bits()))
-    }
-
-    /// Raw fixed-point integers from canonical input words.
-    ///
-    /// # Errors
-    /// Words that are not canonical, or values outside the box.
-    pub fn unpack_input(&self, input: &[Word]) -> Result<Vec<i64>, ModelError> {
-        let offsets = words::unpack(input, self.input.features.len(), self.input_slot_bits())
-            .ok_or(ModelError::NotCanonical {
-                what: "input words",
-            })?;
-        let raw: Vec<i64> = self
-            .input
-            .features
-            .iter()
-            .zip(offsets)
-            .map(|(feature, offset)| i64::from(feature.lo) + offset as i64)
-            .collect();
-        self.digits(&raw)?;
-        Ok(raw)
-    }
-
-    /// The canonical output words: status, then outputs, in slots of one digit.
-    pub fn pack_output(&self, status: u64, outputs: &[u32]) -> Vec<Word> {
-        let slots: Vec<u64> = std::iter::once(status)
-            .chain(outputs.iter().map(|v| u64::from(*v)))
-            .collect();
-        words::pack(&slots, self.digit_bits)
-    }
-
-    /// Status and outputs from canonical output words.
-    ///
-    /// # Errors
-    /// [`ModelError::NotCanonical`].
-    pub fn unpack_output(&self, output: &[Word]) -> Result<(u64, Vec<u32>), ModelError> {
-        let slots = words::unpack(output, 1 + self.output.len(), self.digit_bits).ok_or(
-            ModelError::NotCanonical {
-                what: "output words",
-            },
-        )?;
-        let outputs = slots[1..].iter().map(|v| *v as u32).collect();
-        Ok((slots[0], outputs))
     }
 }

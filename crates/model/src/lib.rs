@@ -12,8 +12,10 @@
 
 pub mod data;
 mod domain;
+mod error;
 pub mod float;
 pub mod integer;
+mod packing;
 pub mod quantize;
 pub mod report;
 pub mod schema;
