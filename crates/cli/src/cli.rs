@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    CompileArgs, InferArgs, InspectArgs, ProveArgs, SetupArgs, SolidityArgs, SrsCommand, VerifyArgs,
+    CompileArgs, FixturesArgs, InferArgs, InspectArgs, ProveArgs, SetupArgs, SolidityArgs,
+    SrsCommand, VerifyArgs,
 };
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -40,6 +41,9 @@ enum Command {
     Solidity(SolidityArgs),
     /// Say what a bundle, proof, verifying key or SRS file holds
     Inspect(InspectArgs),
+    /// Remake the committed verifier and test fixtures
+    #[command(hide = true)]
+    Fixtures(FixturesArgs),
 }
 
 impl Cli {
@@ -55,6 +59,7 @@ impl Cli {
             Command::Verify(args) => args.run(ui),
             Command::Solidity(args) => args.run(ui),
             Command::Inspect(args) => args.run(ui),
+            Command::Fixtures(args) => args.run(ui),
         }
     }
 }

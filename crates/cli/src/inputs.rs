@@ -70,7 +70,7 @@ fn place(file: &Path, index: usize) -> String {
     format!("`{}` row {}", file.display(), index + 1)
 }
 
-fn from_real(model: &IntegerModel, values: &[f64]) -> eyre::Result<Row> {
+pub(crate) fn from_real(model: &IntegerModel, values: &[f64]) -> eyre::Result<Row> {
     let raw = model.raw_from_real(values)?;
     Ok(Row {
         real: values.to_vec(),
@@ -78,7 +78,7 @@ fn from_real(model: &IntegerModel, values: &[f64]) -> eyre::Result<Row> {
     })
 }
 
-fn from_raw(model: &IntegerModel, values: &[f64]) -> eyre::Result<Row> {
+pub(crate) fn from_raw(model: &IntegerModel, values: &[f64]) -> eyre::Result<Row> {
     let whole = |(index, value): (usize, &f64)| {
         ensure!(
             value.fract() == 0.0 && value.abs() <= f64::from(u32::MAX),

@@ -4,6 +4,8 @@
 //! (`--json`: exactly one object), standard error carries talk. Exit codes: 0 done or yes,
 //! 1 checked and false, 2 could not tell.
 
+mod chain;
+mod checkout;
 mod cli;
 mod commands;
 mod exit;

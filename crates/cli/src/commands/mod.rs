@@ -2,6 +2,7 @@
 
 mod answer;
 mod compile;
+mod fixtures;
 mod infer;
 mod inspect;
 mod prove;
@@ -11,6 +12,7 @@ mod srs;
 mod verify;
 
 pub(crate) use compile::CompileArgs;
+pub(crate) use fixtures::FixturesArgs;
 pub(crate) use infer::InferArgs;
 pub(crate) use inspect::InspectArgs;
 pub(crate) use prove::ProveArgs;

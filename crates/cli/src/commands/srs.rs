@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use eyre::{bail, ensure};
-use haloracle_prover::{Srs, files::keccak};
-use haloracle_solidity_verifier::UNSAFE_SEED_TEXT;
+use haloracle_prover::Srs;
 use serde::Serialize;
 
+use crate::checkout::dev_seed;
 use crate::exit::Exit;
 use crate::text::{hexed, must_not_exist, word};
 use crate::ui::Ui;
@@ -51,11 +51,6 @@ pub(crate) struct NewArgs {
     /// Take the public seed of this project's fixtures, demo and committed verifier
     #[arg(long)]
     dev: bool,
-}
-
-/// The seed that everybody knows: every fixture, the demo and the committed verifier use it.
-pub(crate) fn dev_seed() -> [u8; 32] {
-    keccak(UNSAFE_SEED_TEXT.as_bytes())
 }
 
 #[derive(Serialize)]

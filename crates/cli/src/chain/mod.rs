@@ -1,0 +1,3 @@
+//! Contracts, nodes and wallets, as the on-chain commands use them.
+
+pub(crate) mod spec;

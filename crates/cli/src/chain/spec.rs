@@ -1,0 +1,45 @@
+//! What a registry is told about a bundle.
+
+use alloy::primitives::B256;
+use haloracle_agent::check::schema_of;
+use haloracle_contracts::{ModelSpec, Schema, statement};
+use haloracle_prover::{Bundle, Srs, VerifyingKey, files::keccak, shape_hash};
+
+use crate::text::unhex;
+
+/// A model as it is registered.
+#[derive(Clone, Debug)]
+pub(crate) struct Registration {
+    /// Hashes that make up the model's id, together with its owner.
+    pub(crate) spec: ModelSpec,
+    /// Verifying-key data.
+    pub(crate) vk_data: Vec<u8>,
+    /// Inputs and outputs.
+    pub(crate) schema: Schema,
+}
+
+impl Registration {
+    /// Collects everything from the files of `bundle`, for the key `key` under `srs`.
+    pub(crate) fn new(bundle: &Bundle, key: &VerifyingKey, srs: &Srs) -> eyre::Result<Self> {
+        let vk_data = key.to_data();
+        let schema = schema_of(bundle.model());
+        let srs_hash = B256::from(srs.hash());
+        let hash = |name: &str| -> eyre::Result<B256> { Ok(keccak(&bundle.file(name)?).into()) };
+        let spec = ModelSpec {
+            route: statement::route(shape_hash().into(), srs_hash),
+            vkHash: statement::vk_hash(&vk_data),
+            schemaHash: statement::schema_hash(&schema),
+            modelCommitment: B256::ZERO,
+            graphHash: hash("model.json")?,
+            onnxHash: B256::try_from(unhex(bundle.onnx_hash())?.as_slice())?,
+            srsHash: srs_hash,
+            reportHash: hash("report.json")?,
+            compilerVersion: bundle.compiler().to_owned(),
+        };
+        Ok(Self {
+            spec,
+            vk_data,
+            schema,
+        })
+    }
+}

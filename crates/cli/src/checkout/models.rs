@@ -1,0 +1,127 @@
+//! The models under `models/`, compiled under the development setup.
+
+use std::path::{Path, PathBuf};
+
+use eyre::{WrapErr, eyre};
+use haloracle_model::{Dataset, Options, SchemaSpec, quantize};
+use haloracle_prover::{Bundle, BundleParts, Keys, Srs, files::keccak};
+use haloracle_solidity_verifier::UNSAFE_SEED_TEXT;
+
+use crate::inputs::{self, Row};
+use crate::text::read;
+
+use super::Checkout;
+
+/// A model that the project carries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownModel {
+    /// Its name.
+    pub(crate) name: &'static str,
+    onnx: &'static str,
+    calibration: &'static str,
+    schema: Option<&'static str>,
+    /// Rows to prove; the first one is the example.
+    examples: &'static str,
+}
+
+/// A bundle and its keys.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    /// The bundle.
+    pub(crate) bundle: Bundle,
+    /// Its keys.
+    pub(crate) keys: Keys,
+    /// An example input.
+    pub(crate) example: Row,
+}
+
+impl KnownModel {
+    /// Breast cancer, 30-32-16-1.
+    pub(crate) const MLP_SMALL: Self = Self {
+        name: "mlp_small",
+        onnx: "models/breast_cancer/mlp_small.onnx",
+        calibration: "models/breast_cancer/mlp_small.npz",
+        schema: None,
+        examples: "models/breast_cancer/mlp_small.npz",
+    };
+    /// Breast cancer, scaler and logistic regression.
+    pub(crate) const LOGREG: Self = Self {
+        name: "logreg",
+        onnx: "models/breast_cancer/logreg.onnx",
+        calibration: "models/breast_cancer/logreg.npz",
+        schema: None,
+        examples: "models/breast_cancer/logreg.npz",
+    };
+    /// Credit risk, from synthetic data.
+    pub(crate) const CREDIT_RISK: Self = Self {
+        name: "credit_risk",
+        onnx: "models/credit_risk/credit_risk.onnx",
+        calibration: "models/credit_risk/calibration.npz",
+        schema: Some("models/credit_risk/schema.json"),
+        examples: "models/credit_risk/low_risk.json",
+    };
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::MLP_SMALL, Self::LOGREG, Self::CREDIT_RISK];
+
+    /// Its file of example inputs.
+    pub(crate) fn examples(&self, checkout: &Checkout) -> PathBuf {
+        checkout.path(self.examples)
+    }
+
+    /// Compiles the model into `dir` and generates its keys.
+    pub(crate) fn compile(
+        &self,
+        checkout: &Checkout,
+        srs: &Srs,
+        dir: &Path,
+    ) -> eyre::Result<Compiled> {
+        self.compile_inner(checkout, srs, dir)
+            .wrap_err_with(|| format!("could not compile model {}", self.name))
+    }
+
+    fn compile_inner(&self, checkout: &Checkout, srs: &Srs, dir: &Path) -> eyre::Result<Compiled> {
+        let path = checkout.path(self.onnx);
+        let onnx = read(&path)?;
+        let float = haloracle_onnx::load(&path)?;
+        let data = Dataset::read(&checkout.path(self.calibration))?;
+        let schema = self.schema.map(|schema| -> eyre::Result<_> {
+            Ok(SchemaSpec::from_json(&read(&checkout.path(schema))?)?)
+        });
+        let options = Options {
+            schema: schema.transpose()?,
+            ..Options::default()
+        };
+        let (model, report) = quantize(&float, &data, &options)?;
+        let mut bundle = Bundle::create(
+            dir,
+            BundleParts {
+                model: &model,
+                onnx: &onnx,
+                report_json: &serde_json::to_vec_pretty(&report)?,
+                report_html: report.to_html().as_bytes(),
+            },
+        )?;
+        let keys = bundle.setup(srs)?;
+        let examples = Dataset::read(&self.examples(checkout))?;
+        let first = examples.x.first().ok_or_else(|| eyre!("no example row"))?;
+        let example = inputs::from_real(&model, first)?;
+        Ok(Compiled {
+            bundle,
+            keys,
+            example,
+        })
+    }
+}
+
+/// The setup under the seed that everybody knows: for fixtures, demo and benchmarks.
+pub(crate) fn dev_srs(k: u32) -> eyre::Result<Srs> {
+    Ok(Srs::unsafe_setup(k, dev_seed())?)
+}
+
+/// Anybody can forge proofs under this seed.
+pub(crate) fn dev_seed() -> [u8; 32] {
+    keccak(UNSAFE_SEED_TEXT.as_bytes())
+}
+
+/// Rows of the largest of the project's models, as a power of two.
+pub(crate) const DEV_K: u32 = 12;
