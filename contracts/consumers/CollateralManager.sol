@@ -11,21 +11,30 @@ import {RiskBounds, RiskPolicy} from "./RiskPolicy.sol";
 import {IInferenceHub} from "../interfaces/IInferenceHub.sol";
 import {OutputField, RequestOptions, Schema} from "../types/Types.sol";
 
+/// @notice A ratio that the manager fills into the model's input.
+/// @param feature Position in the input.
+/// @param one Raw value that stands for a ratio of one, such as 10,000 for percent with two
+/// decimals.
+struct RatioFeature {
+    uint256 feature;
+    uint256 one;
+}
+
 /// @notice What a `CollateralManager` is deployed with; nothing of it ever changes.
 /// @param hub Hub whose verified results are believed.
 /// @param modelId Credit-risk model; its single output is a probability of default.
 /// @param attester Source of applicants' features.
 /// @param price Credit units (18 decimals) that one ether of collateral is worth.
-/// @param ltvFeature Position of the loan-to-value ratio in the model's input.
-/// @param utilizationFeature Position of the share of the limit in use in the model's input.
+/// @param loanToValue Debt over the collateral's worth.
+/// @param utilization Debt over the limit.
 /// @param bounds Bounds of every change of a collateral factor.
 struct ManagerConfig {
     IInferenceHub hub;
     uint256 modelId;
     address attester;
     uint256 price;
-    uint256 ltvFeature;
-    uint256 utilizationFeature;
+    RatioFeature loanToValue;
+    RatioFeature utilization;
     RiskBounds bounds;
 }
 
@@ -102,10 +111,10 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
 
     // Fixed by the model's schema, which never changes: read once.
     uint256 private immutable _featureCount;
-    uint256 private immutable _ltvFeature;
-    uint256 private immutable _ltvUnit;
+    uint256 private immutable _loanToValueFeature;
+    uint256 private immutable _loanToValueOne;
     uint256 private immutable _utilizationFeature;
-    uint256 private immutable _utilizationUnit;
+    uint256 private immutable _utilizationOne;
     uint256 private immutable _digitBits;
     uint256 private immutable _scoreStep;
     uint256 private immutable _scoreOne;
@@ -122,10 +131,13 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
     {
         Schema memory schema = config.hub.registry().schemaOf(config.modelId);
         uint256 count = schema.features.length;
-        if (config.ltvFeature >= count || config.utilizationFeature >= count) {
+        RatioFeature memory loanToValue = config.loanToValue;
+        RatioFeature memory utilization = config.utilization;
+        if (loanToValue.feature >= count || utilization.feature >= count) {
             revert BadConfig("no such feature");
         }
-        if (config.ltvFeature == config.utilizationFeature) revert BadConfig("one feature twice");
+        if (loanToValue.feature == utilization.feature) revert BadConfig("one feature twice");
+        if (loanToValue.one == 0 || utilization.one == 0) revert BadConfig("unit is zero");
         if (schema.outputs.length != 1) revert BadConfig("the model has more than a score");
         OutputField memory score = schema.outputs[0];
         if (score.zeroPoint != 0) revert BadConfig("a probability is never negative");
@@ -134,10 +146,8 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
         attester = config.attester;
         price = config.price;
         _featureCount = count;
-        _ltvFeature = config.ltvFeature;
-        _ltvUnit = 10 ** schema.features[config.ltvFeature].decimals;
-        _utilizationFeature = config.utilizationFeature;
-        _utilizationUnit = 10 ** schema.features[config.utilizationFeature].decimals;
+        (_loanToValueFeature, _loanToValueOne) = (loanToValue.feature, loanToValue.one);
+        (_utilizationFeature, _utilizationOne) = (utilization.feature, utilization.one);
         _digitBits = schema.digitBits;
         _scoreStep = score.multiplier;
         _scoreOne = 10 ** score.decimals;
@@ -193,6 +203,8 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
 
     /// @notice Asks for a verified score of `account`; the value sent is the fee, at least
     /// `hub.quote(modelId, CALLBACK_GAS)`. Refunds go to the caller's balance in the escrow.
+    /// @dev Reverts if a feature is outside the model's domain, such as a utilization beyond it
+    /// after a tightening: the model knows nothing there.
     function requestReview(address account) external payable returns (uint256 id) {
         int32[] memory features = featuresOf(account);
         Position storage position = _positions[account];
@@ -228,10 +240,10 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
         features = new int32[](_featureCount);
         uint256 next;
         for (uint256 i = 0; i < _featureCount; ++i) {
-            if (i == _ltvFeature) {
-                features[i] = _ratio(account, valueOf(account), _ltvUnit);
+            if (i == _loanToValueFeature) {
+                features[i] = _ratio(account, valueOf(account), _loanToValueOne);
             } else if (i == _utilizationFeature) {
-                features[i] = _ratio(account, limitOf(account), _utilizationUnit);
+                features[i] = _ratio(account, limitOf(account), _utilizationOne);
             } else {
                 features[i] = attested[next];
                 ++next;

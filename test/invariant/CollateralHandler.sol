@@ -3,7 +3,11 @@ pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
 
-import {CollateralManager, ManagerConfig} from "../../contracts/consumers/CollateralManager.sol";
+import {
+    CollateralManager,
+    ManagerConfig,
+    RatioFeature
+} from "../../contracts/consumers/CollateralManager.sol";
 import {RiskBounds} from "../../contracts/consumers/RiskPolicy.sol";
 import {MockInferenceHub} from "../../contracts/mocks/MockInferenceHub.sol";
 import {Feature, OutputField, Schema, State} from "../../contracts/types/Types.sol";
@@ -40,8 +44,8 @@ contract CollateralHandler is Test {
                 modelId: 1,
                 attester: address(this),
                 price: 2_000e18,
-                ltvFeature: 0,
-                utilizationFeature: 1,
+                loanToValue: RatioFeature({feature: 0, one: 1_000}),
+                utilization: RatioFeature({feature: 1, one: 1_000}),
                 bounds: RiskBounds({
                     floorBps: 4_000,
                     ceilingBps: 8_000,

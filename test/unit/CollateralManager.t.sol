@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {CollateralManager, ManagerConfig} from "../../contracts/consumers/CollateralManager.sol";
+import {
+    CollateralManager,
+    ManagerConfig,
+    RatioFeature
+} from "../../contracts/consumers/CollateralManager.sol";
 import {CreditToken} from "../../contracts/consumers/CreditToken.sol";
 import {InferenceConsumer} from "../../contracts/consumers/InferenceConsumer.sol";
 import {RiskBounds, RiskPolicy} from "../../contracts/consumers/RiskPolicy.sol";
@@ -36,13 +40,13 @@ contract CollateralManagerTest is HaloracleTest {
         manager.deposit{value: 10 ether}();
     }
 
-    /// @dev Feature 0: loan-to-value, 4 decimals. Feature 5: utilization, 3 decimals.
+    /// @dev Feature 0: loan to value in percent, 2 decimals. Feature 5: utilization, 3 decimals.
     function creditSchema() internal pure returns (Schema memory schema) {
         schema.digitBits = 8;
         schema.inputDigits = 3;
         schema.features = new Feature[](8);
         for (uint256 i = 0; i < 8; ++i) {
-            schema.features[i] = Feature({lo: 0, hi: 10_000, decimals: i == 0 ? 4 : 3});
+            schema.features[i] = Feature({lo: 0, hi: 10_000, decimals: i == 0 ? 2 : 3});
         }
         schema.outputs = new OutputField[](1);
         schema.outputs[0] = OutputField({zeroPoint: 0, multiplier: 4, decimals: 3});
@@ -67,8 +71,8 @@ contract CollateralManagerTest is HaloracleTest {
             modelId: MODEL,
             attester: attester,
             price: 2_000e18,
-            ltvFeature: 0,
-            utilizationFeature: 5,
+            loanToValue: RatioFeature({feature: 0, one: 10_000}),
+            utilization: RatioFeature({feature: 5, one: 1_000}),
             bounds: boundsOf()
         });
     }
@@ -460,10 +464,13 @@ contract CollateralManagerTest is HaloracleTest {
 
     function test_constructor_revertsIfModelDoesNotFit() public {
         ManagerConfig memory config = configOf();
-        config.ltvFeature = 8;
+        config.loanToValue.feature = 8;
         _expectBadConfig(config, "no such feature");
-        config.ltvFeature = 5;
+        config.loanToValue.feature = 5;
         _expectBadConfig(config, "one feature twice");
+        config = configOf();
+        config.utilization.one = 0;
+        _expectBadConfig(config, "unit is zero");
         config = configOf();
         config.price = 0;
         _expectBadConfig(config, "price is zero");
