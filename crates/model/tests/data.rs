@@ -1,5 +1,7 @@
 //! Data files: the same rows from every kind, and errors that name file, row and column.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::PathBuf;
 
 use haloracle_model::Dataset;

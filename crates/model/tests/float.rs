@@ -1,5 +1,7 @@
 //! Normalization of operators into layers.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use haloracle_model::{Activation, Chain, FloatError};
 
 #[test]

@@ -1,5 +1,7 @@
 //! The integer executor on random models: its definition, its bounds, its packing.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use haloracle_model::{
     Dense, Feature, FunctionTable, InputSchema, IntegerModel, ModelError, OutputField,
 };
@@ -277,7 +279,8 @@ fn inputs_outside_the_domain_are_named() {
 
 #[test]
 fn malformed_models_are_refused() {
-    let changes: [(&str, fn(&mut IntegerModel)); 12] = [
+    type Change = fn(&mut IntegerModel);
+    let changes: [(&str, Change); 12] = [
         ("digit width", |m| m.digit_bits = 13),
         ("digit width", |m| m.digit_bits = 40),
         ("slots", |m| m.input.digits = 7),

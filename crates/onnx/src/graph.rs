@@ -23,7 +23,7 @@ pub(crate) fn import(file: &str, name: &str, model: &ModelProto) -> Result<Float
         file: file.into(),
         reason: "it holds no graph".into(),
     })?;
-    check_opset(file, model)?;
+    check_opset(file, model, graph)?;
     if !graph.sparse_initializer.is_empty() {
         return Err(wrong("has sparse weights; export dense ones".into()));
     }
@@ -77,8 +77,12 @@ pub(crate) fn import(file: &str, name: &str, model: &ModelProto) -> Result<Float
     })
 }
 
-fn check_opset(file: &str, model: &ModelProto) -> Result<(), OnnxError> {
-    let own = |domain: &str| domain.is_empty() || domain == "ai.onnx";
+/// Whether a domain is ONNX's own.
+fn own(domain: &str) -> bool {
+    domain.is_empty() || domain == "ai.onnx"
+}
+
+fn check_opset(file: &str, model: &ModelProto, graph: &GraphProto) -> Result<(), OnnxError> {
     let version = model
         .opset_import
         .iter()
@@ -90,10 +94,28 @@ fn check_opset(file: &str, model: &ModelProto) -> Result<(), OnnxError> {
             file: file.into(),
             version,
         }),
-        None => Err(OnnxError::Decode {
-            file: file.into(),
-            reason: "it names no operator set".into(),
+        // A file of foreign operators alone need not import ONNX's own.
+        None => Err(match graph.node.iter().position(|n| !own(&n.domain)) {
+            Some(index) => unsupported(file, index, &graph.node[index]),
+            None => OnnxError::Decode {
+                file: file.into(),
+                reason: "it names no operator set".into(),
+            },
         }),
+    }
+}
+
+fn unsupported(file: &str, index: usize, node: &NodeProto) -> OnnxError {
+    let op = if own(&node.domain) {
+        node.op_type.clone()
+    } else {
+        format!("{}.{}", node.domain, node.op_type)
+    };
+    OnnxError::UnsupportedOperator {
+        file: file.into(),
+        index,
+        node: label(node),
+        op,
     }
 }
 
@@ -284,19 +306,8 @@ fn call(
     version: &mut usize,
 ) -> Result<Value, OnnxError> {
     let label = label(node);
-    let own = node.domain.is_empty() || node.domain == "ai.onnx";
-    let Some(import) = ops::find(&node.op_type).filter(|_| own) else {
-        let op = if own {
-            node.op_type.clone()
-        } else {
-            format!("{}.{}", node.domain, node.op_type)
-        };
-        return Err(OnnxError::UnsupportedOperator {
-            file: file.into(),
-            index,
-            node: label,
-            op,
-        });
+    let Some(import) = ops::find(&node.op_type).filter(|_| own(&node.domain)) else {
+        return Err(unsupported(file, index, node));
     };
     let fail = |what: String| OnnxError::Node {
         file: file.into(),

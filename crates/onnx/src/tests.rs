@@ -139,6 +139,13 @@ fn opsets_outside_the_range_are_refused() {
     model.opset_import.clear();
     let error = import("m.onnx", &model.encode_to_vec()).unwrap_err();
     assert!(error.to_string().contains("no operator set"));
+    model.graph.as_mut().unwrap().node[1].domain = "ai.onnx.ml".into();
+    let error = import("m.onnx", &model.encode_to_vec()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("operator ai.onnx.ml.Relu is not supported")
+    );
 }
 
 #[test]

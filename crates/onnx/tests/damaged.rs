@@ -1,5 +1,7 @@
 //! Damaged files: an error that names the file, never a panic, whatever the bytes are.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::PathBuf;
 
 use haloracle_onnx::import;

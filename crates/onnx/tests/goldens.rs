@@ -1,5 +1,7 @@
 //! Committed models against onnxruntime: the float executor, then the integer model.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::PathBuf;
 
 use haloracle_model::{Dataset, FloatModel, IntegerModel, Options, Report, SchemaSpec, quantize};
