@@ -78,8 +78,10 @@ contract Deploy is Script {
         vm.serializeBool(key, "srsUnsafe", d.verifier.srsUnsafe());
         string memory json = vm.serializeBytes32(key, "route", d.route);
         vm.createDir(string.concat(vm.projectRoot(), "/deployments"), true);
-        path = string.concat(vm.projectRoot(), "/deployments/", vm.toString(block.chainid), ".json");
+        string memory chain = vm.toString(block.chainid);
+        path = string.concat(vm.projectRoot(), "/deployments/", chain, ".json");
         vm.writeJson(json, path);
+        // solhint-disable-next-line no-console
         console2.log("wrote", path);
     }
 }

@@ -36,6 +36,7 @@ contract DeployDemo is Script {
             deploy(IInferenceHub(hub), vm.envUint("MODEL_ID"), vm.envOr("ATTESTER", deployer));
         vm.stopBroadcast();
         if (recorded) vm.writeJson(vm.toString(address(manager)), path, ".collateralManager");
+        // solhint-disable-next-line no-console
         console2.log("CollateralManager", address(manager));
     }
 

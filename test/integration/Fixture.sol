@@ -45,27 +45,34 @@ library Fixture {
         if (vm.keyExistsJson(json, ".schema")) data.schema = _schema(json);
     }
 
-    function _schema(string memory json) private pure returns (Schema memory schema) {
+    function _schema(string memory json) private view returns (Schema memory schema) {
         schema.digitBits = uint8(vm.parseJsonUint(json, ".schema.digitBits"));
         schema.inputDigits = uint8(vm.parseJsonUint(json, ".schema.inputDigits"));
-        int256[] memory lo = vm.parseJsonIntArray(json, ".schema.features[*].lo");
-        int256[] memory hi = vm.parseJsonIntArray(json, ".schema.features[*].hi");
-        uint256[] memory decimals = vm.parseJsonUintArray(json, ".schema.features[*].decimals");
-        schema.features = new Feature[](lo.length);
-        for (uint256 i = 0; i < lo.length; ++i) {
-            schema.features[i] =
-                Feature({lo: int32(lo[i]), hi: int32(hi[i]), decimals: uint8(decimals[i])});
-        }
-        uint256[] memory zeroPoint = vm.parseJsonUintArray(json, ".schema.outputs[*].zeroPoint");
-        uint256[] memory multiplier = vm.parseJsonUintArray(json, ".schema.outputs[*].multiplier");
-        decimals = vm.parseJsonUintArray(json, ".schema.outputs[*].decimals");
-        schema.outputs = new OutputField[](zeroPoint.length);
-        for (uint256 i = 0; i < zeroPoint.length; ++i) {
-            schema.outputs[i] = OutputField({
-                zeroPoint: uint32(zeroPoint[i]),
-                multiplier: uint32(multiplier[i]),
-                decimals: uint8(decimals[i])
+        schema.features = new Feature[](_count(json, ".schema.features"));
+        for (uint256 i = 0; i < schema.features.length; ++i) {
+            string memory item = _item(".schema.features", i);
+            schema.features[i] = Feature({
+                lo: int32(vm.parseJsonInt(json, string.concat(item, ".lo"))),
+                hi: int32(vm.parseJsonInt(json, string.concat(item, ".hi"))),
+                decimals: uint8(vm.parseJsonUint(json, string.concat(item, ".decimals")))
             });
         }
+        schema.outputs = new OutputField[](_count(json, ".schema.outputs"));
+        for (uint256 i = 0; i < schema.outputs.length; ++i) {
+            string memory item = _item(".schema.outputs", i);
+            schema.outputs[i] = OutputField({
+                zeroPoint: uint32(vm.parseJsonUint(json, string.concat(item, ".zeroPoint"))),
+                multiplier: uint32(vm.parseJsonUint(json, string.concat(item, ".multiplier"))),
+                decimals: uint8(vm.parseJsonUint(json, string.concat(item, ".decimals")))
+            });
+        }
+    }
+
+    function _count(string memory json, string memory array) private view returns (uint256 count) {
+        while (vm.keyExistsJson(json, _item(array, count))) ++count;
+    }
+
+    function _item(string memory array, uint256 index) private pure returns (string memory) {
+        return string.concat(array, "[", vm.toString(index), "]");
     }
 }
