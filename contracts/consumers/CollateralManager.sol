@@ -92,8 +92,8 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
     error PositionWorsened(uint256 id);
     error ScoreOutOfRange(uint256 score, uint256 one);
 
-    /// @notice Gas of the callback; it needs about half.
-    uint32 public constant CALLBACK_GAS = 150_000;
+    /// @notice Gas of the callback; it needs less than half.
+    uint32 public constant CALLBACK_GAS = 100_000;
     /// @notice Seconds that an operator has to answer.
     uint64 public constant ANSWER_TIME = 1 hours;
 
