@@ -10,6 +10,7 @@
 //!
 //! Layers: this crate imports nothing of the workspace.
 
+mod chain;
 pub mod data;
 mod domain;
 mod error;
@@ -21,8 +22,9 @@ pub mod report;
 pub mod schema;
 pub mod words;
 
+pub use chain::Chain;
 pub use data::{DataError, Dataset};
-pub use float::{Activation, Chain, FloatError, FloatLayer, FloatModel};
+pub use float::{Activation, FloatError, FloatLayer, FloatModel};
 pub use integer::{
     Dense, Feature, FunctionTable, InputSchema, IntegerModel, ModelError, OutputField, Trace,
 };

@@ -74,6 +74,17 @@ pub enum QuantizeError {
         /// Why the first is refused.
         first: ModelError,
     },
+    /// The outputs that came with the data cannot be the model's.
+    #[error(
+        "y of the calibration data has {got} values per row, the model gives {expected}; y must \
+         hold the float model's outputs, or be left out"
+    )]
+    Golden {
+        /// Outputs of the model.
+        expected: usize,
+        /// Values per row of y.
+        got: usize,
+    },
     /// The float model does not run.
     #[error(transparent)]
     Float(#[from] FloatError),

@@ -26,6 +26,7 @@ pub(super) fn page(report: &Report) -> String {
     page += &summary(report);
     page += &scatter(report);
     page += &histogram(report);
+    page += &whole_box(report);
     page += &attempts(report);
     page += &layers(report);
     page += &features(report);
@@ -122,6 +123,21 @@ fn histogram(report: &Report) -> String {
     drawing += &label(EDGE, SIZE - 12.0, &number(histogram.lo));
     drawing += &label(SIZE - EDGE - 30.0, SIZE - 12.0, &number(histogram.hi));
     figure("Error (integer − float), in units", &drawing)
+}
+
+fn whole_box(report: &Report) -> String {
+    let b = &report.whole_box;
+    format!(
+        "<h2>Beyond the calibration data</h2>\n<p>{} points spread over the whole domain box, \
+         most unlike any calibrated row: class agreement {:.1} %, mean error {} % and largest \
+         error {} % of the output range, after float outputs are clamped to the range that can \
+         be answered ({} of them were outside).</p>\n",
+        b.points,
+        b.agreement * 100.0,
+        number(b.mean_error_percent),
+        number(b.max_error_percent),
+        b.saturated
+    )
 }
 
 fn attempts(report: &Report) -> String {

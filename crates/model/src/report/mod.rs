@@ -1,17 +1,21 @@
 //! The accuracy report: float against integer, in numbers (`report.json`) and on one page
 //! (`report.html`).
 
+mod class;
 mod html;
 mod layers;
+mod whole_box;
 
 use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
-use crate::float::{Activation, FloatError, FloatModel};
+use crate::float::FloatModel;
 use crate::integer::IntegerModel;
 use crate::quantize::{QuantizeError, Samples};
 
+use class::ClassRule;
 pub use layers::LayerReport;
+pub use whole_box::BoxReport;
 
 /// Points of the scatter plot that the report keeps.
 const MAX_POINTS: usize = 600;
@@ -54,6 +58,8 @@ pub struct Report {
     pub outputs: Vec<OutputReport>,
     /// Layers.
     pub layers: Vec<LayerReport>,
+    /// Points spread over the whole domain box, far beyond the calibration data.
+    pub whole_box: BoxReport,
     /// `[output, float, integer]` of evenly chosen rows, for the plot.
     pub points: Vec<(usize, f64, f64)>,
     /// Histogram of signed errors.
@@ -179,45 +185,6 @@ impl ErrorStats {
     }
 }
 
-/// How a class is read off the outputs.
-#[derive(Clone, Copy)]
-enum ClassRule {
-    Above(f64),
-    Argmax,
-}
-
-impl ClassRule {
-    fn of(model: &FloatModel) -> Self {
-        let last = model.layers.last().map(|l| l.activation);
-        match (model.outputs(), last) {
-            (1, Some(Activation::Sigmoid)) => Self::Above(0.5),
-            (1, _) => Self::Above(0.0),
-            _ => Self::Argmax,
-        }
-    }
-
-    fn class(self, outputs: &[f64]) -> usize {
-        match self {
-            Self::Above(threshold) => usize::from(outputs.iter().any(|v| *v > threshold)),
-            // The first of equals, as elsewhere.
-            Self::Argmax => (1..outputs.len()).fold(0, |best, index| {
-                if outputs[index] > outputs[best] {
-                    index
-                } else {
-                    best
-                }
-            }),
-        }
-    }
-
-    fn describe(self) -> String {
-        match self {
-            Self::Above(threshold) => format!("class 1 if the output is above {threshold}"),
-            Self::Argmax => "the first largest output".into(),
-        }
-    }
-}
-
 impl Report {
     /// Runs both models on every sample and compares.
     pub(crate) fn new(
@@ -262,6 +229,7 @@ impl Report {
             features: features(integer, data),
             outputs: outputs(integer),
             layers: tally.finish(),
+            whole_box: BoxReport::new(model, integer, rule, range)?,
             histogram: Histogram::new(pairs.iter().map(|(_, a, b)| b - a)),
             points: pairs.into_iter().step_by(stride).collect(),
         })
@@ -302,14 +270,13 @@ fn span(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Largest difference between our float executor and the outputs that came with the data.
-fn golden(model: &FloatModel, data: &Dataset) -> Result<Option<f64>, FloatError> {
+fn golden(model: &FloatModel, data: &Dataset) -> Result<Option<f64>, QuantizeError> {
     let Some(y) = &data.y else { return Ok(None) };
     let mut worst = 0.0f64;
     for (x, y) in data.x.iter().zip(y) {
         let trace = model.run(x)?;
         if y.len() != trace.outputs().len() {
-            return Err(FloatError::Width {
-                node: "y of the calibration data".into(),
+            return Err(QuantizeError::Golden {
                 expected: trace.outputs().len(),
                 got: y.len(),
             });
