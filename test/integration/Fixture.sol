@@ -3,76 +3,82 @@ pragma solidity ^0.8.28;
 
 import {Vm} from "forge-std/Vm.sol";
 
-import {Feature, OutputField, Schema} from "../../contracts/types/Types.sol";
+import {ModelSpec, Request, Schema} from "../../contracts/types/Types.sol";
 
-/// @title Reads test/fixtures/NAME.json: a real key and a real proof, as the prover wrote them
-/// @notice ```json
-/// {"model": "mlp_small", "shapeHash": "0x…", "srsHash": "0x…", "vkData": "0x…",
-///  "instances": ["0x…", …], "proof": "0x…",
-///  "schema": {"digitBits": 8, "inputDigits": 3,
-///             "features": [{"lo": 0, "hi": 1, "decimals": 0}, …],
-///             "outputs": [{"zeroPoint": 0, "multiplier": 1, "decimals": 3}, …]}}
-/// ```
-/// `schema` may be absent where only verification is tested.
+/// @title Reads test/fixtures/NAME.json: a real key, a real request and its real proof
+/// @notice What the fields mean, and how to remake them: test/fixtures/README.md.
 library Fixture {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     struct Data {
-        string model;
+        bytes32 shapeHash;
+        bytes32 srsHash;
         bytes vkData;
+        ModelSpec spec;
+        // Encoded: storage of tests takes no array of structs.
+        bytes schemaEncoded;
+        address modelOwner;
+        uint256 modelId;
+        address hub;
+        address consumer;
+        address payee;
+        uint256 chainId;
+        Request request;
+        uint256 requestId;
+        bytes32 tag;
+        int32[] rawInput;
+        uint256[] rawOutput;
+        bytes input;
+        bytes output;
         uint256[] instances;
         bytes proof;
-        bytes32 srsHash;
-        bytes32 shapeHash;
-        Schema schema;
     }
 
     /// @notice Reads the fixture `name`.
     function read(string memory name) internal view returns (Data memory data) {
         string memory json =
             vm.readFile(string.concat(vm.projectRoot(), "/test/fixtures/", name, ".json"));
-        data.model = vm.parseJsonString(json, ".model");
-        data.vkData = vm.parseJsonBytes(json, ".vkData");
+        _readModel(json, data);
+        _readRequest(json, data);
+        data.rawOutput = vm.parseJsonUintArray(json, ".rawOutput");
+        data.output = vm.parseJsonBytes(json, ".output");
         data.proof = vm.parseJsonBytes(json, ".proof");
-        data.srsHash = vm.parseJsonBytes32(json, ".srsHash");
-        data.shapeHash = vm.parseJsonBytes32(json, ".shapeHash");
         // As bytes32: a number in JSON would lose its low digits on the way.
         bytes32[] memory instances = vm.parseJsonBytes32Array(json, ".instances");
         data.instances = new uint256[](instances.length);
         for (uint256 i = 0; i < instances.length; ++i) {
             data.instances[i] = uint256(instances[i]);
         }
-        if (vm.keyExistsJson(json, ".schema")) data.schema = _schema(json);
     }
 
-    function _schema(string memory json) private view returns (Schema memory schema) {
-        schema.digitBits = uint8(vm.parseJsonUint(json, ".schema.digitBits"));
-        schema.inputDigits = uint8(vm.parseJsonUint(json, ".schema.inputDigits"));
-        schema.features = new Feature[](_count(json, ".schema.features"));
-        for (uint256 i = 0; i < schema.features.length; ++i) {
-            string memory item = _item(".schema.features", i);
-            schema.features[i] = Feature({
-                lo: int32(vm.parseJsonInt(json, string.concat(item, ".lo"))),
-                hi: int32(vm.parseJsonInt(json, string.concat(item, ".hi"))),
-                decimals: uint8(vm.parseJsonUint(json, string.concat(item, ".decimals")))
-            });
+    /// @notice The model's schema.
+    function schema(Data memory data) internal pure returns (Schema memory) {
+        return abi.decode(data.schemaEncoded, (Schema));
+    }
+
+    function _readModel(string memory json, Data memory data) private pure {
+        data.shapeHash = vm.parseJsonBytes32(json, ".shapeHash");
+        data.srsHash = vm.parseJsonBytes32(json, ".srsHash");
+        data.vkData = vm.parseJsonBytes(json, ".vkData");
+        data.spec = abi.decode(vm.parseJsonBytes(json, ".specEncoded"), (ModelSpec));
+        data.schemaEncoded = vm.parseJsonBytes(json, ".schemaEncoded");
+        data.modelOwner = vm.parseJsonAddress(json, ".modelOwner");
+        data.modelId = uint256(vm.parseJsonBytes32(json, ".modelId"));
+    }
+
+    function _readRequest(string memory json, Data memory data) private pure {
+        data.hub = vm.parseJsonAddress(json, ".hub");
+        data.consumer = vm.parseJsonAddress(json, ".consumer");
+        data.payee = vm.parseJsonAddress(json, ".payee");
+        data.chainId = vm.parseJsonUint(json, ".chainId");
+        data.request = abi.decode(vm.parseJsonBytes(json, ".requestEncoded"), (Request));
+        data.requestId = uint256(vm.parseJsonBytes32(json, ".requestId"));
+        data.tag = vm.parseJsonBytes32(json, ".tag");
+        data.input = vm.parseJsonBytes(json, ".input");
+        int256[] memory raw = vm.parseJsonIntArray(json, ".rawInput");
+        data.rawInput = new int32[](raw.length);
+        for (uint256 i = 0; i < raw.length; ++i) {
+            data.rawInput[i] = int32(raw[i]);
         }
-        schema.outputs = new OutputField[](_count(json, ".schema.outputs"));
-        for (uint256 i = 0; i < schema.outputs.length; ++i) {
-            string memory item = _item(".schema.outputs", i);
-            schema.outputs[i] = OutputField({
-                zeroPoint: uint32(vm.parseJsonUint(json, string.concat(item, ".zeroPoint"))),
-                multiplier: uint32(vm.parseJsonUint(json, string.concat(item, ".multiplier"))),
-                decimals: uint8(vm.parseJsonUint(json, string.concat(item, ".decimals")))
-            });
-        }
-    }
-
-    function _count(string memory json, string memory array) private view returns (uint256 count) {
-        while (vm.keyExistsJson(json, _item(array, count))) ++count;
-    }
-
-    function _item(string memory array, uint256 index) private pure returns (string memory) {
-        return string.concat(array, "[", vm.toString(index), "]");
     }
 }

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Test} from "forge-std/Test.sol";
+
+import {InferenceHub} from "../../contracts/InferenceHub.sol";
+import {ModelRegistry} from "../../contracts/ModelRegistry.sol";
+import {VerifierRouter} from "../../contracts/VerifierRouter.sol";
+import {Halo2Verifier} from "../../contracts/generated/Halo2Verifier.sol";
+import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
+import {IHalo2Verifier} from "../../contracts/interfaces/IHalo2Verifier.sol";
+import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
+import {ModelPolicy, OutputField, RequestOptions, State} from "../../contracts/types/Types.sol";
+import {Fixture} from "./Fixture.sol";
+
+/// @dev A real proof of the prover, through the real verifier and the whole way of a request.
+abstract contract RealProofTest is Test {
+    string private constant GROUP = "real proof";
+    uint256 private constant SCALAR_FIELD =
+        21888242871839275222246405745257275088548364400416034343698204186575808495617;
+
+    Fixture.Data internal fixture;
+    IHalo2Verifier internal verifier;
+    VerifierRouter internal router;
+    ModelRegistry internal registry;
+    InferenceHub internal hub;
+    IEscrow internal escrow;
+    address internal vk;
+
+    function name() internal pure virtual returns (string memory);
+
+    function setUp() public {
+        fixture = Fixture.read(name());
+        vm.chainId(fixture.chainId);
+        vm.warp(fixture.request.deadline - 1 hours);
+        verifier = IHalo2Verifier(address(new Halo2Verifier()));
+        router = new VerifierRouter(address(this), address(this));
+        router.activate(address(verifier));
+        registry = new ModelRegistry(router);
+        deployCodeTo("InferenceHub.sol:InferenceHub", abi.encode(registry, router), fixture.hub);
+        hub = InferenceHub(fixture.hub);
+        escrow = hub.escrow();
+        vm.prank(fixture.modelOwner);
+        registry.register(
+            fixture.spec,
+            fixture.vkData,
+            Fixture.schema(fixture),
+            ModelPolicy({fee: 0, ownerShareBps: 1_000, open: true})
+        );
+        (vk,) = registry.vkOf(fixture.modelId);
+        _request();
+    }
+
+    function _request() private {
+        hoax(fixture.consumer, fixture.request.fee);
+        hub.requestInference{value: fixture.request.fee}(
+            fixture.modelId,
+            fixture.rawInput,
+            RequestOptions({
+                refundTo: fixture.request.refundTo,
+                deadline: fixture.request.deadline,
+                callbackGas: fixture.request.callbackGas,
+                userData: fixture.request.userData
+            })
+        );
+    }
+
+    function _fulfill(address payee, bytes memory output, bytes memory proof) private {
+        hub.fulfill(fixture.request, fixture.input, payee, output, proof);
+    }
+
+    /// Rust and Solidity agree on every hash and every word.
+    function test_statement_isTheProvers() public view {
+        assertEq(verifier.shapeHash(), fixture.shapeHash);
+        assertEq(verifier.srsHash(), fixture.srsHash);
+        assertEq(registry.computeModelId(fixture.modelOwner, fixture.spec), fixture.modelId);
+        assertEq(hub.requestIdOf(fixture.request), fixture.requestId);
+        assertEq(hub.tagOf(fixture.requestId, fixture.payee), fixture.tag);
+        assertEq(
+            abi.encodePacked(registry.packInput(fixture.modelId, fixture.rawInput)), fixture.input
+        );
+        assertEq(
+            hub.instancesOf(fixture.requestId, fixture.payee, fixture.input, fixture.output),
+            fixture.instances
+        );
+        (State state,,,,) = hub.resultOf(fixture.requestId);
+        assertEq(uint8(state), uint8(State.Open));
+    }
+
+    function test_decodeOutput_readsTheProvedOutput() public view {
+        OutputField[] memory fields = Fixture.schema(fixture).outputs;
+        (uint256 status, int256[] memory values) =
+            registry.decodeOutput(fixture.modelId, fixture.output);
+        assertEq(status, 0);
+        assertEq(values.length, fixture.rawOutput.length);
+        for (uint256 i = 0; i < values.length; ++i) {
+            assertEq(
+                values[i],
+                (int256(fixture.rawOutput[i]) - int256(uint256(fields[i].zeroPoint)))
+                    * int256(uint256(fields[i].multiplier))
+            );
+        }
+    }
+
+    function test_fulfill_acceptsTheProofOnce() public {
+        _fulfill(fixture.payee, fixture.output, fixture.proof);
+        vm.snapshotGasLastCall(GROUP, string.concat("fulfill, ", name(), ", no callback"));
+        uint256 share = uint256(fixture.request.fee) / 10;
+        assertEq(escrow.balanceOf(fixture.modelOwner), share);
+        assertEq(escrow.balanceOf(fixture.payee), fixture.request.fee - share);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IInferenceHub.NotOpen.selector, fixture.requestId, State.Verified
+            )
+        );
+        _fulfill(fixture.payee, fixture.output, fixture.proof);
+    }
+
+    function test_fulfill_revertsIfPayeeSwapped() public {
+        _expectInvalid();
+        _fulfill(address(0xBAD), fixture.output, fixture.proof);
+    }
+
+    function test_fulfill_revertsIfOutputChanged() public {
+        uint256 digitBits = Fixture.schema(fixture).digitBits;
+        // The lowest bit of the first output; the status below it stays.
+        uint256 word = uint256(bytes32(fixture.output)) ^ 1 << digitBits;
+        bytes memory output = fixture.output;
+        assembly {
+            mstore(add(output, 0x20), word)
+        }
+        _expectInvalid();
+        _fulfill(fixture.payee, output, fixture.proof);
+        // Another status.
+        output = fixture.output;
+        word = uint256(bytes32(fixture.output)) ^ 1;
+        assembly {
+            mstore(add(output, 0x20), word)
+        }
+        _expectInvalid();
+        _fulfill(fixture.payee, output, fixture.proof);
+    }
+
+    function test_fulfill_revertsIfOutputHasUnusedBits() public {
+        uint256 digitBits = Fixture.schema(fixture).digitBits;
+        uint256 slots = Fixture.schema(fixture).outputs.length + 1;
+        vm.assume(slots * digitBits < 253);
+        uint256 word = uint256(bytes32(fixture.output)) | 1 << slots * digitBits;
+        _expectInvalid();
+        _fulfill(fixture.payee, abi.encode(word), fixture.proof);
+    }
+
+    function test_fulfill_revertsForAnotherRequestOfTheSameInput() public {
+        _request();
+        fixture.request.nonce = 1;
+        uint256 id = hub.requestIdOf(fixture.request);
+        vm.expectRevert(abi.encodeWithSelector(IInferenceHub.InvalidProof.selector, id));
+        _fulfill(fixture.payee, fixture.output, fixture.proof);
+    }
+
+    function testFuzz_fulfill_revertsIfProofChanged(uint256 position, uint8 flip) public {
+        vm.assume(flip != 0);
+        bytes memory proof = fixture.proof;
+        position = bound(position, 0, proof.length - 1);
+        proof[position] ^= bytes1(flip);
+        _expectInvalid();
+        _fulfill(fixture.payee, fixture.output, proof);
+    }
+
+    function test_fulfill_revertsIfProofHasAnotherLength() public {
+        _expectInvalid();
+        _fulfill(fixture.payee, fixture.output, "");
+        _expectInvalid();
+        _fulfill(fixture.payee, fixture.output, bytes.concat(fixture.proof, hex"00"));
+        bytes memory shorter = fixture.proof;
+        assembly {
+            mstore(shorter, sub(mload(shorter), 32))
+        }
+        _expectInvalid();
+        _fulfill(fixture.payee, fixture.output, shorter);
+    }
+
+    function test_verify_gas() public {
+        uint256[] memory instances = fixture.instances;
+        bytes memory proof = fixture.proof;
+        bool valid = verifier.verify(vk, instances, proof);
+        vm.snapshotGasLastCall(GROUP, string.concat("verify, ", name()));
+        assertTrue(valid);
+    }
+
+    function test_verify_rejectsEveryOtherInstance() public view {
+        for (uint256 i = 0; i < fixture.instances.length; ++i) {
+            uint256[] memory instances = fixture.instances;
+            instances[i] ^= 1;
+            assertFalse(verifier.verify(vk, instances, fixture.proof), "another value");
+            // The same field element: a value has one form only.
+            instances[i] = fixture.instances[i] + SCALAR_FIELD;
+            assertFalse(verifier.verify(vk, instances, fixture.proof), "not canonical");
+        }
+    }
+
+    function test_verify_rejectsAnotherInstanceCount() public view {
+        uint256 count = fixture.instances.length;
+        uint256[] memory more = new uint256[](count + 1);
+        uint256[] memory less = new uint256[](count - 1);
+        for (uint256 i = 0; i < count; ++i) {
+            more[i] = fixture.instances[i];
+            if (i < count - 1) less[i] = fixture.instances[i];
+        }
+        assertFalse(verifier.verify(vk, more, fixture.proof));
+        assertFalse(verifier.verify(vk, less, fixture.proof));
+    }
+
+    function test_verify_rejectsAnotherKey() public {
+        bytes memory data = fixture.vkData;
+        // The second fixed commitment's place gets the first's.
+        assembly {
+            mcopy(add(data, 0xa0), add(data, 0x60), 0x40)
+        }
+        address other = address(0x5EED);
+        vm.etch(other, bytes.concat(hex"00", data));
+        assertFalse(verifier.verify(other, fixture.instances, fixture.proof));
+        vm.etch(other, bytes.concat(hex"00", fixture.vkData));
+        assertTrue(verifier.verify(other, fixture.instances, fixture.proof));
+    }
+
+    function _expectInvalid() private {
+        vm.expectRevert(
+            abi.encodeWithSelector(IInferenceHub.InvalidProof.selector, fixture.requestId)
+        );
+    }
+}
+
+contract CreditRiskProofTest is RealProofTest {
+    function name() internal pure override returns (string memory) {
+        return "credit_risk";
+    }
+}
+
+contract MlpSmallProofTest is RealProofTest {
+    function name() internal pure override returns (string memory) {
+        return "mlp_small";
+    }
+}
+
+contract LogregProofTest is RealProofTest {
+    function name() internal pure override returns (string memory) {
+        return "logreg";
+    }
+}
