@@ -171,53 +171,56 @@ contract Halo2Verifier {
     uint256 private constant NU = 0x0e20;
     uint256 private constant U = 0x0e40;
 
-    // x^n, points of evaluation and their distances from u.
+    // x^n, omega, points of evaluation and their distances from u.
     uint256 private constant X_TO_N = 0x0e60;
-    uint256 private constant POINT = 0x0e80;
-    uint256 private constant DISTANCE = 0x0ea0;
-    uint256 private constant POINT_NEXT = 0x0ec0;
-    uint256 private constant DISTANCE_NEXT = 0x0ee0;
+    uint256 private constant OMEGA = 0x0e80;
+    uint256 private constant POINT = 0x0ea0;
+    uint256 private constant DISTANCE = 0x0ec0;
+    uint256 private constant POINT_NEXT = 0x0ee0;
+    uint256 private constant DISTANCE_NEXT = 0x0f00;
 
     // Constraints at x.
-    uint256 private constant L_FIRST = 0x0f00;
-    uint256 private constant L_LAST = 0x0f20;
-    uint256 private constant L_BLIND = 0x0f40;
-    uint256 private constant INSTANCE = 0x0f60;
-    uint256 private constant E_QUOTIENT = 0x0f80;
-    uint256 private constant T_0 = 0x0fa0;
-    uint256 private constant T_1 = 0x0fc0;
-    uint256 private constant T_2 = 0x0fe0;
-    uint256 private constant T_3 = 0x1000;
-    uint256 private constant T_4 = 0x1020;
-    uint256 private constant T_5 = 0x1040;
-    uint256 private constant T_6 = 0x1060;
-    uint256 private constant T_7 = 0x1080;
-    uint256 private constant T_8 = 0x10a0;
-    uint256 private constant T_9 = 0x10c0;
-    uint256 private constant T_10 = 0x10e0;
+    uint256 private constant L_FIRST = 0x0f20;
+    uint256 private constant L_LAST = 0x0f40;
+    uint256 private constant L_BLIND = 0x0f60;
+    uint256 private constant INSTANCE = 0x0f80;
+    uint256 private constant E_QUOTIENT = 0x0fa0;
+    uint256 private constant T_0 = 0x0fc0;
+    uint256 private constant T_1 = 0x0fe0;
+    uint256 private constant T_2 = 0x1000;
+    uint256 private constant T_3 = 0x1020;
+    uint256 private constant T_4 = 0x1040;
+    uint256 private constant T_5 = 0x1060;
+    uint256 private constant T_6 = 0x1080;
+    uint256 private constant T_7 = 0x10a0;
+    uint256 private constant T_8 = 0x10c0;
+    uint256 private constant T_9 = 0x10e0;
+    uint256 private constant T_10 = 0x1100;
+    uint256 private constant T_11 = 0x1120;
+    uint256 private constant T_12 = 0x1140;
 
     // Factors of the rotation sets, and minus the opened value.
-    uint256 private constant SCALE_1 = 0x1100;
-    uint256 private constant VALUE = 0x1120;
+    uint256 private constant SCALE_1 = 0x1160;
+    uint256 private constant VALUE = 0x1180;
 
     // Precompiles: point and scalar; two points; the running sum and the pairing.
-    uint256 private constant FOLD = 0x1140;
-    uint256 private constant PAIR = 0x11a0;
-    uint256 private constant SUM = 0x1220;
+    uint256 private constant FOLD = 0x11a0;
+    uint256 private constant PAIR = 0x1200;
+    uint256 private constant SUM = 0x1280;
 
     // First the transcript's input, then inversions: two words each.
-    uint256 private constant INPUT = 0x13a0;
-    uint256 private constant INVERSES = 0x13a0;
-    uint256 private constant INVERSE_VANISHING = 0x13a0;
-    uint256 private constant INVERSE_0 = 0x13e0;
-    uint256 private constant INVERSE_0_NEXT = 0x1420;
-    uint256 private constant LAST_ROW_1 = 0x1460;
-    uint256 private constant LAST_ROW_2 = 0x14a0;
-    uint256 private constant LAST_ROW_3 = 0x14e0;
-    uint256 private constant LAST_ROW_4 = 0x1520;
-    uint256 private constant LAST_ROW_5 = 0x1560;
-    uint256 private constant LAST_ROW_6 = 0x15a0;
-    uint256 private constant FIRST_ROWS = 0x15e0;
+    uint256 private constant INPUT = 0x1400;
+    uint256 private constant INVERSES = 0x1400;
+    uint256 private constant INVERSE_VANISHING = 0x1400;
+    uint256 private constant INVERSE_0 = 0x1440;
+    uint256 private constant INVERSE_0_NEXT = 0x1480;
+    uint256 private constant LAST_ROW_1 = 0x14c0;
+    uint256 private constant LAST_ROW_2 = 0x1500;
+    uint256 private constant LAST_ROW_3 = 0x1540;
+    uint256 private constant LAST_ROW_4 = 0x1580;
+    uint256 private constant LAST_ROW_5 = 0x15c0;
+    uint256 private constant LAST_ROW_6 = 0x1600;
+    uint256 private constant FIRST_ROWS = 0x1640;
 
     /// @notice Digest of the constraint system.
     function shapeHash() external pure returns (bytes32) {
@@ -246,14 +249,14 @@ contract Halo2Verifier {
             let r := R
 
             // 1. The verifying key is data: STOP, k, number of instances, commitments.
-            let vk := calldataload(0x04)
-            if or(shr(160, vk), iszero(eq(extcodesize(vk), KEY_CODE_LENGTH))) { fail() }
-            extcodecopy(vk, sub(KEY, 1), 0, KEY_CODE_LENGTH)
-            if byte(31, mload(SRS)) { fail() }
-            mstore(SHAPE, SHAPE_HASH)
-            mstore(SRS, SRS_HASH)
             let size // of the instances, in bytes
             {
+                let vk := calldataload(0x04)
+                if or(shr(160, vk), iszero(eq(extcodesize(vk), KEY_CODE_LENGTH))) { fail() }
+                extcodecopy(vk, sub(KEY, 1), 0, KEY_CODE_LENGTH)
+                if byte(31, mload(SRS)) { fail() }
+                mstore(SHAPE, SHAPE_HASH)
+                mstore(SRS, SRS_HASH)
                 let k := mload(K)
                 let count := mload(COUNT)
                 if or(or(gt(k, MAX_K), iszero(count)), gt(count, shl(MAX_K, 1))) { fail() }
@@ -377,96 +380,107 @@ contract Halo2Verifier {
                 if bad { fail() }
             }
 
-            // 5. x^n for n = 2^k, and where the polynomials are opened.
-            let omega := ROOT
+            // 5. x^n for n = 2^k, where the polynomials are opened, and the distances from u.
             {
-                let k := mload(K)
-                for { let i := k } lt(i, MAX_K) { i := add(i, 1) } {
-                    omega := mulmod(omega, omega, r)
-                }
+                let omega := ROOT
                 let power := mload(X)
-                for {} k { k := sub(k, 1) } { power := mulmod(power, power, r) }
+                {
+                    let k := mload(K)
+                    for { let i := k } lt(i, MAX_K) { i := add(i, 1) } {
+                        omega := mulmod(omega, omega, r)
+                    }
+                    for {} k { k := sub(k, 1) } { power := mulmod(power, power, r) }
+                }
                 mstore(X_TO_N, power)
+                mstore(OMEGA, omega)
+                // Rotation 0.
+                power := mload(X)
+                mstore(POINT, power)
+                mstore(DISTANCE, addmod(mload(U), sub(r, power), r))
+                // Rotation 1.
+                power := mload(X)
+                power := mulmod(power, omega, r)
+                mstore(POINT_NEXT, power)
+                mstore(DISTANCE_NEXT, addmod(mload(U), sub(r, power), r))
             }
-            // Rotation 0.
-            mstore(POINT, mload(X))
-            mstore(DISTANCE, addmod(mload(U), sub(r, mload(POINT)), r))
-            // Rotation 1.
-            mstore(POINT_NEXT, mulmod(mload(X), omega, r))
-            mstore(DISTANCE_NEXT, addmod(mload(U), sub(r, mload(POINT_NEXT)), r))
 
-            // 6. All inversions at once: d and the product of those before it, for each d.
-            let product := 1
-            let end
+            // 6. All inversions at once. First pass: each d, and the product of those before it.
             {
-                let d
-                d := addmod(mload(X_TO_N), sub(r, 1), r)
-                mstore(INVERSE_VANISHING, d)
-                mstore(add(INVERSE_VANISHING, 0x20), product)
-                product := mulmod(product, d, r)
-                d := addmod(mload(POINT), sub(r, mload(POINT_NEXT)), r)
-                mstore(INVERSE_0, d)
-                mstore(add(INVERSE_0, 0x20), product)
-                product := mulmod(product, d, r)
-                d := addmod(mload(POINT_NEXT), sub(r, mload(POINT)), r)
-                mstore(INVERSE_0_NEXT, d)
-                mstore(add(INVERSE_0_NEXT, 0x20), product)
-                product := mulmod(product, d, r)
-                // omega^j x - 1 for j = 1, 2, ...: Lagrange denominators of the last rows.
-                let x := mload(X)
-                let point := x
-                let p := LAST_ROW_1
-                for {} lt(p, FIRST_ROWS) { p := add(p, 0x40) } {
-                    point := mulmod(point, omega, r)
-                    d := addmod(point, sub(r, 1), r)
+                let product := 1
+                let p := INVERSES
+                {
+                    let d
+                    d := addmod(mload(X_TO_N), sub(r, 1), r)
                     mstore(p, d)
                     mstore(add(p, 0x20), product)
                     product := mulmod(product, d, r)
-                }
-                // x - omega^i for i = 0, 1, ...: those of the instance rows.
-                end := add(p, shl(1, size))
-                point := 1
-                for {} lt(p, end) { p := add(p, 0x40) } {
-                    d := addmod(x, sub(r, point), r)
+                    p := add(p, 0x40)
+                    d := addmod(mload(POINT), sub(r, mload(POINT_NEXT)), r)
                     mstore(p, d)
                     mstore(add(p, 0x20), product)
                     product := mulmod(product, d, r)
-                    point := mulmod(point, omega, r)
+                    p := add(p, 0x40)
+                    d := addmod(mload(POINT_NEXT), sub(r, mload(POINT)), r)
+                    mstore(p, d)
+                    mstore(add(p, 0x20), product)
+                    product := mulmod(product, d, r)
+                    p := add(p, 0x40)
+                    // omega^j x - 1 for j = 1, 2, ...: Lagrange denominators of the last rows.
+                    let x := mload(X)
+                    let omega := mload(OMEGA)
+                    let point := x
+                    for {} lt(p, FIRST_ROWS) { p := add(p, 0x40) } {
+                        point := mulmod(point, omega, r)
+                        d := addmod(point, sub(r, 1), r)
+                        mstore(p, d)
+                        mstore(add(p, 0x20), product)
+                        product := mulmod(product, d, r)
+                    }
+                    // x - omega^i for i = 0, 1, ...: those of the instance rows.
+                    let end := add(p, shl(1, size))
+                    point := 1
+                    for {} lt(p, end) { p := add(p, 0x40) } {
+                        d := addmod(x, sub(r, point), r)
+                        mstore(p, d)
+                        mstore(add(p, 0x20), product)
+                        product := mulmod(product, d, r)
+                        point := mulmod(point, omega, r)
+                    }
                 }
-            }
-            {
-                mstore(SUM, 0x20)
-                mstore(add(SUM, 0x20), 0x20)
-                mstore(add(SUM, 0x40), 0x20)
-                mstore(add(SUM, 0x60), product)
-                mstore(add(SUM, 0x80), sub(r, 2))
-                mstore(add(SUM, 0xa0), r)
-                let done := staticcall(gas(), 0x05, SUM, 0xc0, 0x00, 0x20)
-                let inverse := mload(0x00)
-                // Also fails if some d is 0.
-                if iszero(and(done, eq(mulmod(product, inverse, r), 1))) { fail() }
-                product := inverse
-            }
+                {
+                    mstore(SUM, 0x20)
+                    mstore(add(SUM, 0x20), 0x20)
+                    mstore(add(SUM, 0x40), 0x20)
+                    mstore(add(SUM, 0x60), product)
+                    mstore(add(SUM, 0x80), sub(r, 2))
+                    mstore(add(SUM, 0xa0), r)
+                    let done := staticcall(gas(), 0x05, SUM, 0xc0, 0x00, 0x20)
+                    let inverse := mload(0x00)
+                    // Also fails if some d is 0.
+                    if iszero(and(done, eq(mulmod(product, inverse, r), 1))) { fail() }
+                    product := inverse
+                }
 
-            // 7. The instances: omega^i / (x - omega^i) = x / (x - omega^i) - 1 weighs instance i.
-            {
-                let bad
+                // 7. Second pass, backwards. The instances: omega^i / (x - omega^i), which is
+                // x / (x - omega^i) - 1, weighs instance i.
+                let inverse
                 let total
                 let weighted
-                let inverse
-                let instance := add(size, 0x84)
-                let p := end
-                for {} gt(p, FIRST_ROWS) {} {
-                    p := sub(p, 0x40)
-                    instance := sub(instance, 0x20)
-                    inverse := mulmod(product, mload(add(p, 0x20)), r)
-                    product := mulmod(product, mload(p), r)
-                    let value := calldataload(instance)
-                    bad := or(bad, iszero(lt(value, r)))
-                    total := addmod(total, value, r)
-                    weighted := addmod(weighted, mulmod(value, inverse, r), r)
+                {
+                    let bad
+                    let instance := add(size, 0x84)
+                    for {} gt(p, FIRST_ROWS) {} {
+                        p := sub(p, 0x40)
+                        instance := sub(instance, 0x20)
+                        inverse := mulmod(product, mload(add(p, 0x20)), r)
+                        product := mulmod(product, mload(p), r)
+                        let value := calldataload(instance)
+                        bad := or(bad, iszero(lt(value, r)))
+                        total := addmod(total, value, r)
+                        weighted := addmod(weighted, mulmod(value, inverse, r), r)
+                    }
+                    if bad { fail() }
                 }
-                if bad { fail() }
                 for {} gt(p, INVERSES) {} {
                     p := sub(p, 0x40)
                     let d := mload(p)
@@ -475,8 +489,8 @@ contract Halo2Verifier {
                 }
                 // (x^n - 1) / n; as n divides r - 1, 1 / n = r - (r - 1) / n.
                 let minusOne := sub(r, 1)
-                let vanishing := addmod(mload(X_TO_N), minusOne, r)
-                let scale := mulmod(vanishing, sub(r, shr(mload(K), minusOne)), r)
+                let scale := addmod(mload(X_TO_N), minusOne, r)
+                scale := mulmod(scale, sub(r, shr(mload(K), minusOne)), r)
                 let x := mload(X)
                 mstore(L_FIRST, mulmod(scale, addmod(mulmod(x, inverse, r), minusOne, r), r))
                 weighted := addmod(mulmod(x, weighted, r), sub(r, total), r)
@@ -499,116 +513,120 @@ contract Halo2Verifier {
                 mstore(
                     T_0,
                     addmod(
+                        mload(E_FIXED_0),
                         mulmod(
                             mload(CHALLENGE_0),
                             addmod(
+                                mload(E_FIXED_1),
                                 mulmod(
                                     mload(CHALLENGE_0),
                                     addmod(
-                                        mulmod(mload(E_FIXED_3), mload(CHALLENGE_0), r),
                                         mload(E_FIXED_2),
+                                        mulmod(mload(E_FIXED_3), mload(CHALLENGE_0), r),
                                         r
                                     ),
                                     r
                                 ),
-                                mload(E_FIXED_1),
                                 r
                             ),
                             r
                         ),
-                        mload(E_FIXED_0),
                         r
                     )
                 )
                 mstore(T_1, addmod(mload(E_FIXED_7), sub(r, 0x2), r))
-                h := addmod(
-                    mulmod(
-                        mload(E_FIXED_4),
-                        addmod(mload(E_ADVICE_4_NEXT), sub(r, mload(T_0)), r),
-                        r
-                    ),
-                    sub(
-                        r,
+                mstore(
+                    T_2,
+                    addmod(
                         mulmod(
+                            mload(E_FIXED_4),
+                            addmod(mload(E_ADVICE_4_NEXT), sub(r, mload(T_0)), r),
+                            r
+                        ),
+                        sub(
+                            r,
                             mulmod(
                                 mulmod(
-                                    mulmod(mload(E_FIXED_7), mload(T_1), r),
-                                    addmod(mload(E_FIXED_7), sub(r, 0x3), r),
-                                    r
-                                ),
-                                0x183227397098d014dc2822db40c0ac2e9419f4243cdcb848a1f0fac9f8000001,
-                                r
-                            ),
-                            mulmod(
-                                mload(E_ADVICE_4),
-                                mulmod(
-                                    mload(CHALLENGE_0),
+                                    0x183227397098d014dc2822db40c0ac2e9419f4243cdcb848a1f0fac9f8000001,
                                     mulmod(
-                                        mload(CHALLENGE_0),
-                                        mulmod(mload(CHALLENGE_0), mload(CHALLENGE_0), r),
+                                        mulmod(mload(E_FIXED_7), mload(T_1), r),
+                                        addmod(mload(E_FIXED_7), sub(r, 0x3), r),
                                         r
                                     ),
                                     r
                                 ),
-                                r
-                            ),
-                            r
-                        )
-                    ),
-                    r
-                )
-                // linear check
-                h := addmod(
-                    mulmod(h, y, r),
-                    mulmod(
-                        mload(E_FIXED_4),
-                        addmod(
-                            addmod(
-                                addmod(
-                                    addmod(
-                                        mload(E_ADVICE_5_NEXT),
-                                        sub(
-                                            r,
-                                            mulmod(
-                                                mload(E_ADVICE_5),
-                                                addmod(
-                                                    mload(E_FIXED_5),
-                                                    mulmod(mload(CHALLENGE_0), mload(E_FIXED_6), r),
-                                                    r
-                                                ),
-                                                r
-                                            )
+                                mulmod(
+                                    mload(E_ADVICE_4),
+                                    mulmod(
+                                        mload(CHALLENGE_0),
+                                        mulmod(
+                                            mload(CHALLENGE_0),
+                                            mulmod(mload(CHALLENGE_0), mload(CHALLENGE_0), r),
+                                            r
                                         ),
                                         r
                                     ),
-                                    sub(
-                                        r,
-                                        mulmod(
-                                            mload(E_FIXED_8),
-                                            addmod(
-                                                mulmod(mload(E_FIXED_6), mload(INSTANCE), r),
-                                                mulmod(
-                                                    mload(E_ADVICE_4_NEXT),
-                                                    mload(E_ADVICE_0),
-                                                    r
-                                                ),
-                                                r
-                                            ),
-                                            r
-                                        )
-                                    ),
                                     r
                                 ),
+                                r
+                            )
+                        ),
+                        r
+                    )
+                )
+                h := mload(T_2)
+                // linear check
+                mstore(
+                    T_3,
+                    addmod(
+                        sub(
+                            r,
+                            mulmod(
+                                mload(E_FIXED_9),
+                                addmod(mload(T_0), sub(r, mload(E_ADVICE_2)), r),
+                                r
+                            )
+                        ),
+                        addmod(
+                            addmod(
+                                mload(E_ADVICE_5_NEXT),
                                 sub(
                                     r,
                                     mulmod(
-                                        mload(E_FIXED_9),
-                                        addmod(mload(T_0), sub(r, mload(E_ADVICE_2)), r),
+                                        mload(E_ADVICE_5),
+                                        addmod(
+                                            mload(E_FIXED_5),
+                                            mulmod(mload(CHALLENGE_0), mload(E_FIXED_6), r),
+                                            r
+                                        ),
                                         r
                                     )
                                 ),
                                 r
                             ),
+                            sub(
+                                r,
+                                mulmod(
+                                    mload(E_FIXED_8),
+                                    addmod(
+                                        mulmod(mload(E_FIXED_6), mload(INSTANCE), r),
+                                        mulmod(mload(E_ADVICE_4_NEXT), mload(E_ADVICE_0), r),
+                                        r
+                                    ),
+                                    r
+                                )
+                            ),
+                            r
+                        ),
+                        r
+                    )
+                )
+                h := addmod(
+                    mulmod(h, y, r),
+                    mulmod(
+                        mload(E_FIXED_4),
+                        addmod(
+                            mload(T_3),
                             mulmod(
                                 mload(E_FIXED_10),
                                 addmod(mload(E_ADVICE_0), sub(r, mload(E_ADVICE_1)), r),
@@ -621,29 +639,29 @@ contract Halo2Verifier {
                     r
                 )
                 // ends (1/2)
-                mstore(T_2, mulmod(mload(E_FIXED_8), mload(E_FIXED_9), r))
-                h := addmod(mulmod(h, y, r), mulmod(mload(E_ADVICE_5), mload(T_2), r), r)
+                mstore(T_4, mulmod(mload(E_FIXED_8), mload(E_FIXED_9), r))
+                h := addmod(mulmod(h, y, r), mulmod(mload(E_ADVICE_5), mload(T_4), r), r)
                 // ends (2/2)
-                h := addmod(mulmod(h, y, r), mulmod(mload(T_2), mload(E_ADVICE_7), r), r)
+                h := addmod(mulmod(h, y, r), mulmod(mload(T_4), mload(E_ADVICE_7), r), r)
                 // split and saturate (1/4)
-                mstore(T_3, mulmod(mload(E_FIXED_7), addmod(mload(E_FIXED_7), sub(r, 0x1), r), r))
+                mstore(T_5, mulmod(mload(E_FIXED_7), addmod(mload(E_FIXED_7), sub(r, 0x1), r), r))
                 mstore(
-                    T_4,
+                    T_6,
                     mulmod(
-                        mulmod(mload(T_1), mload(T_3), r),
                         0x285396b510feb022c442e4c2c1411ef84c2b4191bac53323b891a1fb48000001,
+                        mulmod(mload(T_1), mload(T_5), r),
                         r
                     )
                 )
                 mstore(
-                    T_5,
+                    T_7,
                     addmod(
+                        mload(T_6),
                         mulmod(
                             0x183227397098d014dc2822db40c0ac2e9419f4243cdcb848a1f0fac9f8000001,
-                            mulmod(mload(T_3), addmod(0x3, sub(r, mload(E_FIXED_7)), r), r),
+                            mulmod(mload(T_5), addmod(0x3, sub(r, mload(E_FIXED_7)), r), r),
                             r
                         ),
-                        mload(T_4),
                         r
                     )
                 )
@@ -651,7 +669,7 @@ contract Halo2Verifier {
                     mulmod(h, y, r),
                     mulmod(
                         mulmod(mload(E_FIXED_4), mload(E_ADVICE_1), r),
-                        addmod(0x1, sub(r, mload(T_5)), r),
+                        addmod(0x1, sub(r, mload(T_7)), r),
                         r
                     ),
                     r
@@ -659,27 +677,27 @@ contract Halo2Verifier {
                 // split and saturate (2/4)
                 h := addmod(
                     mulmod(h, y, r),
-                    mulmod(mload(T_5), mulmod(mload(E_ADVICE_0), mload(E_ADVICE_1), r), r),
+                    mulmod(mload(T_7), mulmod(mload(E_ADVICE_0), mload(E_ADVICE_1), r), r),
                     r
                 )
                 // split and saturate (3/4)
                 h := addmod(
                     mulmod(h, y, r),
-                    mulmod(mload(T_4), mulmod(mload(E_ADVICE_0), mload(E_ADVICE_1_NEXT), r), r),
+                    mulmod(mload(T_6), mulmod(mload(E_ADVICE_0), mload(E_ADVICE_1_NEXT), r), r),
                     r
                 )
                 // split and saturate (4/4)
                 h := addmod(
                     mulmod(h, y, r),
                     mulmod(
-                        mload(T_4),
+                        mload(T_6),
                         mulmod(
+                            addmod(mload(E_ADVICE_0_NEXT), mload(E_ADVICE_2_NEXT), r),
                             addmod(
-                                addmod(mload(E_FIXED_10), sub(r, 0x1), r),
                                 sub(r, mload(E_ADVICE_0)),
+                                addmod(mload(E_FIXED_10), sub(r, 0x1), r),
                                 r
                             ),
-                            addmod(mload(E_ADVICE_0_NEXT), mload(E_ADVICE_2_NEXT), r),
                             r
                         ),
                         r
@@ -688,24 +706,24 @@ contract Halo2Verifier {
                 )
                 // look-up fractions
                 mstore(
-                    T_6,
+                    T_8,
                     addmod(mload(E_ADVICE_1), addmod(mload(E_ADVICE_0), mload(CHALLENGE_1), r), r)
                 )
-                mstore(T_7, addmod(mload(E_ADVICE_2), mload(CHALLENGE_1), r))
-                mstore(T_8, mulmod(mload(T_6), mload(T_7), r))
+                mstore(T_9, addmod(mload(E_ADVICE_2), mload(CHALLENGE_1), r))
+                mstore(T_10, mulmod(mload(T_8), mload(T_9), r))
                 mstore(
-                    T_9,
+                    T_11,
                     addmod(
                         mload(CHALLENGE_1),
                         mulmod(
                             mload(CHALLENGE_2),
                             addmod(
+                                mulmod(mload(E_FIXED_11), 0x100000000000000000000, r),
                                 addmod(
                                     mload(E_ADVICE_0),
                                     mulmod(mload(E_ADVICE_0_NEXT), 0x10000, r),
                                     r
                                 ),
-                                mulmod(mload(E_FIXED_11), 0x100000000000000000000, r),
                                 r
                             ),
                             r
@@ -718,12 +736,12 @@ contract Halo2Verifier {
                     mulmod(
                         mload(E_FIXED_4),
                         addmod(
+                            sub(r, mulmod(mload(T_10), mload(E_FIXED_11), r)),
                             addmod(
-                                mulmod(mulmod(mload(E_ADVICE_6), mload(T_8), r), mload(T_9), r),
-                                sub(r, mulmod(mload(T_9), addmod(mload(T_6), mload(T_7), r), r)),
+                                mulmod(mload(T_11), mulmod(mload(E_ADVICE_6), mload(T_10), r), r),
+                                sub(r, mulmod(mload(T_11), addmod(mload(T_8), mload(T_9), r), r)),
                                 r
                             ),
-                            sub(r, mulmod(mload(T_8), mload(E_FIXED_11), r)),
                             r
                         ),
                         r
@@ -736,10 +754,11 @@ contract Halo2Verifier {
                     mulmod(
                         mload(E_FIXED_4),
                         addmod(
+                            mload(E_ADVICE_3),
                             mulmod(
                                 addmod(
-                                    addmod(mload(E_ADVICE_7_NEXT), sub(r, mload(E_ADVICE_7)), r),
                                     sub(r, mload(E_ADVICE_6)),
+                                    addmod(mload(E_ADVICE_7_NEXT), sub(r, mload(E_ADVICE_7)), r),
                                     r
                                 ),
                                 addmod(
@@ -749,7 +768,6 @@ contract Halo2Verifier {
                                 ),
                                 r
                             ),
-                            mload(E_ADVICE_3),
                             r
                         ),
                         r
@@ -768,8 +786,8 @@ contract Halo2Verifier {
                     mulmod(
                         mload(L_LAST),
                         addmod(
-                            mulmod(mload(E_PRODUCT_0), mload(E_PRODUCT_0), r),
                             sub(r, mload(E_PRODUCT_0)),
+                            mulmod(mload(E_PRODUCT_0), mload(E_PRODUCT_0), r),
                             r
                         ),
                         r
@@ -777,7 +795,7 @@ contract Halo2Verifier {
                     r
                 )
                 // permutation: chunk 0
-                mstore(T_10, addmod(mload(E_ADVICE_0), mload(GAMMA), r))
+                mstore(T_12, addmod(mload(E_ADVICE_0), mload(GAMMA), r))
                 h := addmod(
                     mulmod(h, y, r),
                     mulmod(
@@ -785,14 +803,14 @@ contract Halo2Verifier {
                         addmod(
                             mulmod(
                                 mload(E_PRODUCT_0_NEXT),
-                                addmod(mload(T_10), mulmod(mload(BETA), mload(E_SIGMA_0), r), r),
+                                addmod(mload(T_12), mulmod(mload(BETA), mload(E_SIGMA_0), r), r),
                                 r
                             ),
                             sub(
                                 r,
                                 mulmod(
                                     mload(E_PRODUCT_0),
-                                    addmod(mulmod(mload(BETA), mload(X), r), mload(T_10), r),
+                                    addmod(mload(T_12), mulmod(mload(BETA), mload(X), r), r),
                                     r
                                 )
                             ),

@@ -50,7 +50,7 @@ pub(crate) fn constraints(
             }
         })
         .collect();
-    (constraints, emitter.shared())
+    (constraints, emitter.slots())
 }
 
 fn gates(graph: &mut Graph, cs: &ConstraintSystem<Fr>) -> Vec<(String, Id)> {

@@ -12,7 +12,7 @@ use crate::constraints::{self, INSTANCE, L_BLIND, L_FIRST, L_LAST};
 use crate::memory::Memory;
 use crate::names;
 use crate::opening::{self, SetView};
-use crate::protocol::{Challenge, Item, Protocol};
+use crate::protocol::{Item, Protocol};
 use crate::yul::Yul;
 use crate::{GenerateError, SrsVerifierPart};
 
@@ -42,14 +42,11 @@ impl RoundView {
 /// A point of evaluation.
 struct RotationView {
     note: String,
+    /// Slots.
     point: String,
     distance: String,
-}
-
-/// A value to be inverted.
-pub(crate) struct InverseView {
-    pub(crate) slot: String,
-    pub(crate) value: String,
+    /// Factors that lead from x to the point.
+    steps: Vec<&'static str>,
 }
 
 struct ConstraintView {
@@ -82,8 +79,8 @@ struct Contract<'a> {
     scalar_slots: Vec<String>,
     point_slots: Vec<String>,
     rotations: Vec<RotationView>,
-    inverses: Vec<InverseView>,
-    last_rows: String,
+    /// Statements, each of which sets `d` to a value to be inverted.
+    inverses: Vec<String>,
     last_row: String,
     blinding_rows: Vec<String>,
     constraints: Vec<ConstraintView>,
@@ -166,7 +163,6 @@ pub(crate) fn render(
         point_slots,
         rotations,
         inverses,
-        last_rows: last_row(1),
         last_row: last_row(protocol.blinding_factors + 1),
         blinding_rows: (1..=protocol.blinding_factors).map(last_row).collect(),
         constraints: constraints
@@ -244,8 +240,9 @@ fn round_slots(memory: &mut Memory, protocol: &Protocol) -> Vec<RoundView> {
 
 /// The points x ω^i and their distances from u.
 fn rotation_slots(memory: &mut Memory, protocol: &Protocol) -> Vec<RotationView> {
-    memory.section("x^n, points of evaluation and their distances from u.");
+    memory.section("x^n, omega, points of evaluation and their distances from u.");
     memory.slot("X_TO_N", 1);
+    memory.slot("OMEGA", 1);
     let mut views = Vec::new();
     for rotation in protocol.rotations() {
         let point = names::at_rotation("POINT", rotation);
@@ -257,14 +254,11 @@ fn rotation_slots(memory: &mut Memory, protocol: &Protocol) -> Vec<RotationView>
         } else {
             "omega"
         };
-        let steps = (0..rotation.unsigned_abs()).map(|_| Yul::atom(generator));
-        let x = Yul::load(names::challenge(Challenge::X));
-        let value = steps.fold(x, Yul::mul);
-        let difference = Yul::add(Yul::load("U"), Yul::neg(Yul::load(&point)));
         views.push(RotationView {
             note: format!("Rotation {rotation}."),
-            point: Yul::store(&point, value).statement(INDENT - 4, ""),
-            distance: Yul::store(&distance, difference).statement(INDENT - 4, ""),
+            point,
+            distance,
+            steps: (0..rotation.unsigned_abs()).map(|_| generator).collect(),
         });
     }
     views
@@ -272,7 +266,7 @@ fn rotation_slots(memory: &mut Memory, protocol: &Protocol) -> Vec<RotationView>
 
 /// Scratch space for the precompiles, then the region whose end depends on the instances: the
 /// transcript's first input, later the inversions.
-fn tail_slots(memory: &mut Memory, protocol: &Protocol) -> Vec<InverseView> {
+fn tail_slots(memory: &mut Memory, protocol: &Protocol) -> Vec<String> {
     memory.section("Precompiles: point and scalar; two points; the running sum and the pairing.");
     memory.slot("FOLD", 3);
     memory.slot("PAIR", 4);
@@ -287,11 +281,8 @@ fn tail_slots(memory: &mut Memory, protocol: &Protocol) -> Vec<InverseView> {
     let views = inverses
         .into_iter()
         .map(|(slot, value)| {
-            memory.slot(&slot, 2);
-            InverseView {
-                slot,
-                value: value.statement(INDENT, "d := "),
-            }
+            memory.slot(slot, 2);
+            value.statement(INDENT + 4, "d := ")
         })
         .collect();
     for row in 1..=protocol.blinding_factors + 1 {

@@ -133,7 +133,12 @@ impl Graph {
     }
 }
 
-/// Turns a graph's nodes into Yul; a node read more than once goes through a memory slot.
+/// Stack slots that one expression may take: the machine reaches 16, and the statement around the
+/// expression has its own variables.
+const STACK_LIMIT: usize = 8;
+
+/// Turns a graph's nodes into Yul; a node that is read more than once, or that would need too much
+/// of the stack, goes through a memory slot.
 pub(crate) struct Emitter<'g> {
     graph: &'g Graph,
     uses: Vec<usize>,
@@ -150,8 +155,8 @@ impl<'g> Emitter<'g> {
         }
     }
 
-    /// Names of the slots used so far, in order.
-    pub(crate) fn shared(&self) -> usize {
+    /// Number of slots used so far: T_0, T_1, ...
+    pub(crate) fn slots(&self) -> usize {
         self.slots.len()
     }
 
@@ -180,7 +185,7 @@ impl<'g> Emitter<'g> {
                 Yul::mul(a, self.emit(b, stores))
             }
         };
-        if self.uses[id.0] < 2 {
+        if self.uses[id.0] < 2 && value.stack() <= STACK_LIMIT {
             return value;
         }
         let slot = format!("T_{}", self.slots.len());

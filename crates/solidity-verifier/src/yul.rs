@@ -32,7 +32,7 @@ impl Yul {
 
     /// `(a + b) mod r`.
     pub(crate) fn add(a: Self, b: Self) -> Self {
-        Self::Call("addmod", vec![a, b, Self::atom("r")])
+        Self::commutative("addmod", a, b)
     }
 
     /// `r - a`, which is `-a` as an operand (it may be `r` itself).
@@ -42,7 +42,32 @@ impl Yul {
 
     /// `(a b) mod r`.
     pub(crate) fn mul(a: Self, b: Self) -> Self {
-        Self::Call("mulmod", vec![a, b, Self::atom("r")])
+        Self::commutative("mulmod", a, b)
+    }
+
+    /// Arguments are evaluated from the last to the first: the one that needs more of the stack
+    /// goes last.
+    fn commutative(name: &'static str, a: Self, b: Self) -> Self {
+        let (a, b) = if a.stack() > b.stack() {
+            (b, a)
+        } else {
+            (a, b)
+        };
+        Self::Call(name, vec![a, b, Self::atom("r")])
+    }
+
+    /// Stack slots that the evaluation takes.
+    pub(crate) fn stack(&self) -> usize {
+        match self {
+            Self::Atom(_) => 1,
+            Self::Call(_, arguments) => {
+                let pushed = arguments.iter().rev().enumerate();
+                pushed
+                    .map(|(below, argument)| below + argument.stack())
+                    .max()
+                    .unwrap_or(1)
+            }
+        }
     }
 
     /// Product of `factors`, or 1.

@@ -86,14 +86,14 @@ contract Halo2Verifier {
             let r := R
 
             // 1. The verifying key is data: STOP, k, number of instances, commitments.
-            let vk := calldataload(0x04)
-            if or(shr(160, vk), iszero(eq(extcodesize(vk), KEY_CODE_LENGTH))) { fail() }
-            extcodecopy(vk, sub(KEY, 1), 0, KEY_CODE_LENGTH)
-            if byte(31, mload(SRS)) { fail() }
-            mstore(SHAPE, SHAPE_HASH)
-            mstore(SRS, SRS_HASH)
             let size // of the instances, in bytes
             {
+                let vk := calldataload(0x04)
+                if or(shr(160, vk), iszero(eq(extcodesize(vk), KEY_CODE_LENGTH))) { fail() }
+                extcodecopy(vk, sub(KEY, 1), 0, KEY_CODE_LENGTH)
+                if byte(31, mload(SRS)) { fail() }
+                mstore(SHAPE, SHAPE_HASH)
+                mstore(SRS, SRS_HASH)
                 let k := mload(K)
                 let count := mload(COUNT)
                 if or(or(gt(k, MAX_K), iszero(count)), gt(count, shl(MAX_K, 1))) { fail() }
@@ -153,95 +153,105 @@ contract Halo2Verifier {
                 if bad { fail() }
             }
 
-            // 5. x^n for n = 2^k, and where the polynomials are opened.
-            let omega := ROOT
-{%- if root_inverse.is_some() %}
-            let omegaInverse := ROOT_INVERSE
-{%- endif %}
+            // 5. x^n for n = 2^k, where the polynomials are opened, and the distances from u.
             {
-                let k := mload(K)
-                for { let i := k } lt(i, MAX_K) { i := add(i, 1) } {
-                    omega := mulmod(omega, omega, r)
+                let omega := ROOT
 {%- if root_inverse.is_some() %}
-                    omegaInverse := mulmod(omegaInverse, omegaInverse, r)
+                let omegaInverse := ROOT_INVERSE
 {%- endif %}
-                }
                 let power := mload(X)
-                for {} k { k := sub(k, 1) } { power := mulmod(power, power, r) }
+                {
+                    let k := mload(K)
+                    for { let i := k } lt(i, MAX_K) { i := add(i, 1) } {
+                        omega := mulmod(omega, omega, r)
+{%- if root_inverse.is_some() %}
+                        omegaInverse := mulmod(omegaInverse, omegaInverse, r)
+{%- endif %}
+                    }
+                    for {} k { k := sub(k, 1) } { power := mulmod(power, power, r) }
+                }
                 mstore(X_TO_N, power)
-            }
+                mstore(OMEGA, omega)
 {%- for rotation in rotations %}
-            // {{ rotation.note }}
-{{ rotation.point }}
-{{ rotation.distance }}
+                // {{ rotation.note }}
+                power := mload(X)
+{%- for step in rotation.steps %}
+                power := mulmod(power, {{ step }}, r)
 {%- endfor %}
+                mstore({{ rotation.point }}, power)
+                mstore({{ rotation.distance }}, addmod(mload(U), sub(r, power), r))
+{%- endfor %}
+            }
 
-            // 6. All inversions at once: d and the product of those before it, for each d.
-            let product := 1
-            let end
+            // 6. All inversions at once. First pass: each d, and the product of those before it.
             {
-                let d
+                let product := 1
+                let p := INVERSES
+                {
+                    let d
 {%- for inverse in inverses %}
-{{ inverse.value }}
-                mstore({{ inverse.slot }}, d)
-                mstore(add({{ inverse.slot }}, 0x20), product)
-                product := mulmod(product, d, r)
+{{ inverse }}
+                    mstore(p, d)
+                    mstore(add(p, 0x20), product)
+                    product := mulmod(product, d, r)
+                    p := add(p, 0x40)
 {%- endfor %}
-                // omega^j x - 1 for j = 1, 2, ...: Lagrange denominators of the last rows.
-                let x := mload(X)
-                let point := x
-                let p := {{ last_rows }}
-                for {} lt(p, FIRST_ROWS) { p := add(p, 0x40) } {
-                    point := mulmod(point, omega, r)
-                    d := addmod(point, sub(r, 1), r)
-                    mstore(p, d)
-                    mstore(add(p, 0x20), product)
-                    product := mulmod(product, d, r)
+                    // omega^j x - 1 for j = 1, 2, ...: Lagrange denominators of the last rows.
+                    let x := mload(X)
+                    let omega := mload(OMEGA)
+                    let point := x
+                    for {} lt(p, FIRST_ROWS) { p := add(p, 0x40) } {
+                        point := mulmod(point, omega, r)
+                        d := addmod(point, sub(r, 1), r)
+                        mstore(p, d)
+                        mstore(add(p, 0x20), product)
+                        product := mulmod(product, d, r)
+                    }
+                    // x - omega^i for i = 0, 1, ...: those of the instance rows.
+                    let end := add(p, shl(1, size))
+                    point := 1
+                    for {} lt(p, end) { p := add(p, 0x40) } {
+                        d := addmod(x, sub(r, point), r)
+                        mstore(p, d)
+                        mstore(add(p, 0x20), product)
+                        product := mulmod(product, d, r)
+                        point := mulmod(point, omega, r)
+                    }
                 }
-                // x - omega^i for i = 0, 1, ...: those of the instance rows.
-                end := add(p, shl(1, size))
-                point := 1
-                for {} lt(p, end) { p := add(p, 0x40) } {
-                    d := addmod(x, sub(r, point), r)
-                    mstore(p, d)
-                    mstore(add(p, 0x20), product)
-                    product := mulmod(product, d, r)
-                    point := mulmod(point, omega, r)
+                {
+                    mstore(SUM, 0x20)
+                    mstore(add(SUM, 0x20), 0x20)
+                    mstore(add(SUM, 0x40), 0x20)
+                    mstore(add(SUM, 0x60), product)
+                    mstore(add(SUM, 0x80), sub(r, 2))
+                    mstore(add(SUM, 0xa0), r)
+                    let done := staticcall(gas(), 0x05, SUM, 0xc0, 0x00, 0x20)
+                    let inverse := mload(0x00)
+                    // Also fails if some d is 0.
+                    if iszero(and(done, eq(mulmod(product, inverse, r), 1))) { fail() }
+                    product := inverse
                 }
-            }
-            {
-                mstore(SUM, 0x20)
-                mstore(add(SUM, 0x20), 0x20)
-                mstore(add(SUM, 0x40), 0x20)
-                mstore(add(SUM, 0x60), product)
-                mstore(add(SUM, 0x80), sub(r, 2))
-                mstore(add(SUM, 0xa0), r)
-                let done := staticcall(gas(), 0x05, SUM, 0xc0, 0x00, 0x20)
-                let inverse := mload(0x00)
-                // Also fails if some d is 0.
-                if iszero(and(done, eq(mulmod(product, inverse, r), 1))) { fail() }
-                product := inverse
-            }
 
-            // 7. The instances: omega^i / (x - omega^i) = x / (x - omega^i) - 1 weighs instance i.
-            {
-                let bad
+                // 7. Second pass, backwards. The instances: omega^i / (x - omega^i), which is
+                // x / (x - omega^i) - 1, weighs instance i.
+                let inverse
                 let total
                 let weighted
-                let inverse
-                let instance := add(size, 0x84)
-                let p := end
-                for {} gt(p, FIRST_ROWS) {} {
-                    p := sub(p, 0x40)
-                    instance := sub(instance, 0x20)
-                    inverse := mulmod(product, mload(add(p, 0x20)), r)
-                    product := mulmod(product, mload(p), r)
-                    let value := calldataload(instance)
-                    bad := or(bad, iszero(lt(value, r)))
-                    total := addmod(total, value, r)
-                    weighted := addmod(weighted, mulmod(value, inverse, r), r)
+                {
+                    let bad
+                    let instance := add(size, 0x84)
+                    for {} gt(p, FIRST_ROWS) {} {
+                        p := sub(p, 0x40)
+                        instance := sub(instance, 0x20)
+                        inverse := mulmod(product, mload(add(p, 0x20)), r)
+                        product := mulmod(product, mload(p), r)
+                        let value := calldataload(instance)
+                        bad := or(bad, iszero(lt(value, r)))
+                        total := addmod(total, value, r)
+                        weighted := addmod(weighted, mulmod(value, inverse, r), r)
+                    }
+                    if bad { fail() }
                 }
-                if bad { fail() }
                 for {} gt(p, INVERSES) {} {
                     p := sub(p, 0x40)
                     let d := mload(p)
@@ -250,8 +260,8 @@ contract Halo2Verifier {
                 }
                 // (x^n - 1) / n; as n divides r - 1, 1 / n = r - (r - 1) / n.
                 let minusOne := sub(r, 1)
-                let vanishing := addmod(mload(X_TO_N), minusOne, r)
-                let scale := mulmod(vanishing, sub(r, shr(mload(K), minusOne)), r)
+                let scale := addmod(mload(X_TO_N), minusOne, r)
+                scale := mulmod(scale, sub(r, shr(mload(K), minusOne)), r)
                 let x := mload(X)
                 mstore(L_FIRST, mulmod(scale, addmod(mulmod(x, inverse, r), minusOne, r), r))
                 weighted := addmod(mulmod(x, weighted, r), sub(r, total), r)

@@ -56,7 +56,7 @@ fn code_and_gas_stay_in_their_budgets() {
         let bench = Bench::new(features, &vec![17; features]);
         let proof = &bench.proof;
         let call = calldata(&common::KEY, &proof.instances, &proof.evm);
-        let (verdict, gas) = bench.ours_raw(&bench.chain, &call);
+        let (verdict, gas) = common::answer(&bench.chain, &call);
         let count = proof.instances.len();
         println!("{count} instances, k = {}: {gas} gas", bench.key().k());
         assert!(verdict);

@@ -25,7 +25,7 @@ fn valid_call() -> Vec<u8> {
 }
 
 fn answer(data: &[u8]) -> bool {
-    bench().ours_raw(&bench().chain, data).0
+    common::answer(&bench().chain, data).0
 }
 
 fn small(value: u64) -> Word {
@@ -162,7 +162,7 @@ fn with_key(code: &[u8], instances: &[Word]) -> bool {
     let mut chain: Chain = bench().chain.clone();
     chain.put(KEY, code);
     let data = calldata(&KEY, instances, &bench().proof.evm);
-    bench().ours_raw(&chain, &data).0
+    common::answer(&chain, &data).0
 }
 
 #[test]
@@ -281,8 +281,28 @@ fn a_broken_key_burns_gas_but_still_answers() {
     let mut chain = bench().chain.clone();
     chain.put(KEY, &vk_code(&data));
     let call = calldata(&KEY, &bench().proof.instances, &bench().proof.evm);
-    let (verdict, gas) = bench().ours_raw(&chain, &call);
+    let (verdict, gas) = common::answer(&chain, &call);
     assert!(!verdict && gas < GAS_LIMIT);
+}
+
+#[test]
+fn invalid_proofs_are_answered_within_the_gas_of_a_valid_one() {
+    let valid = valid_call();
+    let needed = common::answer(&bench().chain, &valid).1;
+    // A call keeps a 64th of its gas when a precompile fails; the router keeps as much.
+    let limit = needed + needed / 32;
+    let outcome = |data: &[u8]| bench().chain.call_with_gas(VERIFIER, data, limit).0;
+    assert_eq!(outcome(&valid), Outcome::Return(small(1).to_vec()));
+    let start = valid.len() - bench().proof.evm.len();
+    for word in 0..bench().proof.evm.len() / 32 {
+        let mut changed = valid.clone();
+        changed[start + 32 * word + 31] ^= 1;
+        assert_eq!(
+            outcome(&changed),
+            Outcome::Return(small(0).to_vec()),
+            "proof word {word}"
+        );
+    }
 }
 
 #[test]
@@ -314,7 +334,7 @@ fn keys_of_other_models_and_setups_are_rejected() {
     let mut chain = bench.chain.clone();
     chain.put(KEY, &vk_code(&other.key().to_data()));
     let call = calldata(&KEY, &bench.proof.instances, &bench.proof.evm);
-    assert!(!bench.ours_raw(&chain, &call).0);
+    assert!(!common::answer(&chain, &call).0);
 
     // The same key data and proof under a verifier of another setup.
     let srs = haloracle_prover::Srs::unsafe_setup(1, [7; 32]).expect("k is small");
@@ -324,7 +344,7 @@ fn keys_of_other_models_and_setups_are_rejected() {
         .expect("generates");
     let mut chain = bench.chain.clone();
     chain.put(VERIFIER, &common::solc::verifier(&source));
-    assert!(!bench.ours_raw(&chain, &call).0);
+    assert!(!common::answer(&chain, &call).0);
     let proof = Proof {
         instances: bench.proof.instances.clone(),
         evm: bench.proof.evm.clone(),

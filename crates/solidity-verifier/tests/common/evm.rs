@@ -36,6 +36,16 @@ impl Chain {
     /// Calls `to`; also returns the gas that the call itself took, without the transaction's
     /// own cost.
     pub fn call(&self, to: [u8; 20], calldata: &[u8]) -> (Outcome, u64) {
+        self.call_with_gas(to, calldata, GAS_LIMIT)
+    }
+
+    /// Calls `to` with `gas_limit`, from which the transaction's own cost is not taken.
+    pub fn call_with_gas(&self, to: [u8; 20], calldata: &[u8], gas_limit: u64) -> (Outcome, u64) {
+        let bytes: u64 = calldata
+            .iter()
+            .map(|byte| if *byte == 0 { 4 } else { 16 })
+            .sum();
+        let intrinsic = 21_000 + bytes;
         let mut evm = Context::mainnet()
             .with_db(self.db.clone())
             .modify_cfg_chained(|cfg| {
@@ -43,17 +53,13 @@ impl Chain {
             })
             .build_mainnet();
         let tx = TxEnv {
-            gas_limit: GAS_LIMIT,
+            gas_limit: gas_limit + intrinsic,
             kind: TxKind::Call(Address::new(to)),
             data: Bytes::copy_from_slice(calldata),
             ..Default::default()
         };
         let result = evm.transact(tx).expect("transaction is valid").result;
-        let bytes: u64 = calldata
-            .iter()
-            .map(|byte| if *byte == 0 { 4 } else { 16 })
-            .sum();
-        let gas = result.tx_gas_used() - 21_000 - bytes;
+        let gas = result.tx_gas_used() - intrinsic;
         match result {
             ExecutionResult::Success {
                 output: Output::Call(bytes),

@@ -3,6 +3,7 @@
 
 pub mod evm;
 pub mod oracle;
+pub mod other;
 pub mod solc;
 
 use evm::{Chain, Outcome};
@@ -101,6 +102,27 @@ pub fn model(features: usize) -> IntegerModel {
     }
 }
 
+/// What our contract on `chain` says to exactly these bytes, and the gas it took; it must return
+/// a canonical bool.
+pub fn answer(chain: &Chain, data: &[u8]) -> (bool, u64) {
+    let (outcome, gas) = chain.call(VERIFIER, data);
+    let Outcome::Return(bytes) = outcome else {
+        panic!("the verifier must never revert")
+    };
+    let verdict = BigUint::from_bytes_be(&bytes);
+    assert!(
+        bytes.len() == 32 && verdict <= BigUint::from(1u8),
+        "not a bool: {bytes:?}"
+    );
+    (verdict == BigUint::from(1u8), gas)
+}
+
+/// Whether snark-verifier's contract on `chain` accepts: it returns, or it reverts.
+pub fn accepts(chain: &Chain, instances: &[Word], proof: &[u8]) -> bool {
+    let data = [instances.concat().as_slice(), proof].concat();
+    matches!(chain.call(ORACLE, &data).0, Outcome::Return(_))
+}
+
 /// One model's keys, a proof, and the contracts that can check it.
 pub struct Bench {
     pub srs: Srs,
@@ -167,24 +189,9 @@ impl Bench {
         self.keys.verifying_key()
     }
 
-    /// What our contract says to exactly these bytes; it must return a canonical bool.
-    pub fn ours_raw(&self, chain: &Chain, data: &[u8]) -> (bool, u64) {
-        let (outcome, gas) = chain.call(VERIFIER, data);
-        let Outcome::Return(bytes) = outcome else {
-            panic!("the verifier must never revert")
-        };
-        let verdict = BigUint::from_bytes_be(&bytes);
-        assert!(
-            bytes.len() == 32 && verdict <= BigUint::from(1u8),
-            "not a bool: {bytes:?}"
-        );
-        (verdict == BigUint::from(1u8), gas)
-    }
-
     /// What our contract says to a well-encoded call.
     pub fn ours(&self, instances: &[Word], proof: &[u8]) -> bool {
-        self.ours_raw(&self.chain, &calldata(&KEY, instances, proof))
-            .0
+        answer(&self.chain, &calldata(&KEY, instances, proof)).0
     }
 
     /// What halo2 says.
@@ -196,17 +203,11 @@ impl Bench {
         self.keys.verify(&proof).is_ok()
     }
 
-    /// What snark-verifier's contract says: it returns or reverts.
-    pub fn oracle(&self, instances: &[Word], proof: &[u8]) -> bool {
-        let data = [instances.concat().as_slice(), proof].concat();
-        matches!(self.chain.call(ORACLE, &data).0, Outcome::Return(_))
-    }
-
     /// All three.
     pub fn verdicts(&self, instances: &[Word], proof: &[u8]) -> Verdicts {
         Verdicts {
             native: self.native(instances, proof),
-            oracle: self.oracle(instances, proof),
+            oracle: accepts(&self.chain, instances, proof),
             ours: self.ours(instances, proof),
         }
     }
