@@ -3,8 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    CompileArgs, FixturesArgs, InferArgs, InspectArgs, ProveArgs, SetupArgs, SolidityArgs,
-    SrsCommand, VerifyArgs,
+    AgentCommand, BenchArgs, CompileArgs, DeployArgs, FixturesArgs, InferArgs, InspectArgs,
+    ModelVerifyArgs, ProveArgs, RegisterArgs, RequestArgs, SetupArgs, SolidityArgs, SrsCommand,
+    StatusArgs, VerifyArgs, WithdrawArgs,
 };
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -41,6 +42,23 @@ enum Command {
     Solidity(SolidityArgs),
     /// Say what a bundle, proof, verifying key or SRS file holds
     Inspect(InspectArgs),
+    /// Deploy verifier, router, registry, hub and escrow
+    Deploy(DeployArgs),
+    /// Register a bundle's model
+    Register(RegisterArgs),
+    /// Ask a registered model for an answer
+    Request(RequestArgs),
+    /// Say what became of a request
+    Status(StatusArgs),
+    /// Take what the escrow owes the sender
+    Withdraw(WithdrawArgs),
+    /// Rebuild a registered key from its model: exit 0 the same, 1 another, 2 could not tell
+    ModelVerify(ModelVerifyArgs),
+    /// Answer requests: run, check or replay
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Measure proving beside the peer's figures
+    Bench(BenchArgs),
     /// Remake the committed verifier and test fixtures
     #[command(hide = true)]
     Fixtures(FixturesArgs),
@@ -59,6 +77,14 @@ impl Cli {
             Command::Verify(args) => args.run(ui),
             Command::Solidity(args) => args.run(ui),
             Command::Inspect(args) => args.run(ui),
+            Command::Deploy(args) => args.run(ui),
+            Command::Register(args) => args.run(ui),
+            Command::Request(args) => args.run(ui),
+            Command::Status(args) => args.run(ui),
+            Command::Withdraw(args) => args.run(ui),
+            Command::ModelVerify(args) => args.run(ui),
+            Command::Agent(command) => command.run(ui),
+            Command::Bench(args) => args.run(ui),
             Command::Fixtures(args) => args.run(ui),
         }
     }

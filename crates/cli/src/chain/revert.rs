@@ -1,0 +1,61 @@
+//! Revert data in words: a contract's error with its arguments.
+
+use alloy::contract::Error as ContractError;
+use alloy::sol_types::{SolInterface, decode_revert_reason};
+use alloy::transports::TransportError;
+use eyre::{Report, eyre};
+use haloracle_contracts::{IEscrow, IInferenceHub, IModelRegistry, IVerifierRouter};
+
+use super::collateral::ICollateralManager;
+
+/// Names a contract's error, if it is one of ours or a plain reason.
+pub(crate) fn describe(data: &[u8]) -> Option<String> {
+    fn decode<E: SolInterface + std::fmt::Debug>(data: &[u8]) -> Option<String> {
+        let text = format!("{:?}", E::abi_decode(data).ok()?);
+        // `Name(Name { field: value })`: the inner part says it all.
+        let inner = text
+            .split_once('(')
+            .and_then(|(_, rest)| rest.strip_suffix(')'));
+        Some(inner.unwrap_or(&text).to_owned())
+    }
+    decode::<IInferenceHub::IInferenceHubErrors>(data)
+        .or_else(|| decode::<IModelRegistry::IModelRegistryErrors>(data))
+        .or_else(|| decode::<IVerifierRouter::IVerifierRouterErrors>(data))
+        .or_else(|| decode::<IEscrow::IEscrowErrors>(data))
+        .or_else(|| decode::<ICollateralManager::ICollateralManagerErrors>(data))
+        .or_else(|| decode_revert_reason(data))
+}
+
+/// What the node or the contract said about `what`.
+pub(crate) fn explain(what: &str, error: ContractError) -> Report {
+    if let Some(data) = error.as_revert_data() {
+        let reason = describe(&data).unwrap_or_else(|| format!("unknown error {data}"));
+        return eyre!("{what}: the contract refused: {reason}");
+    }
+    match error {
+        ContractError::TransportError(error) => explain_transport(what, &error),
+        ContractError::ZeroData(function, _) => {
+            eyre!("{what}: no contract answers `{function}`; is this the right address and chain?")
+        }
+        other => eyre!("{what}: {other}"),
+    }
+}
+
+/// The same for calls without a contract.
+pub(crate) fn explain_transport(what: &str, error: &TransportError) -> Report {
+    if let Some(response) = error.as_error_resp() {
+        let data = response.as_revert_data();
+        if let Some(reason) = data.as_ref().and_then(|data| describe(data)) {
+            return eyre!("{what}: the contract refused: {reason}");
+        }
+        return eyre!("{what}: the node refused: {}", response.message);
+    }
+    let mut causes = vec![error.to_string()];
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.dedup();
+    eyre!("{what}: {}", causes.join(": "))
+}
