@@ -138,13 +138,17 @@ impl IntegerModel {
     /// # Errors
     /// As [`Self::raw_from_real`].
     pub fn run_real(&self, values: &[f64]) -> Result<Vec<f64>, ModelError> {
-        let trace = self.run(&self.raw_from_real(values)?)?;
-        Ok(self
-            .output
-            .iter()
-            .zip(trace.outputs())
-            .map(|(field, raw)| field.real(*raw))
-            .collect())
+        self.outputs_real(&self.raw_from_real(values)?)
+    }
+
+    /// Answer to raw integers, in the model's units.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn outputs_real(&self, raw: &[i64]) -> Result<Vec<f64>, ModelError> {
+        let trace = self.run(raw)?;
+        let fields = self.output.iter().zip(trace.outputs());
+        Ok(fields.map(|(field, raw)| field.real(*raw)).collect())
     }
 
     /// The one byte form of the model that is hashed and stored: compact JSON, fields in

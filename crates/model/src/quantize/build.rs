@@ -1,7 +1,7 @@
 //! Builds the integer layers for one choice of scales.
 
 use super::Samples;
-use super::scale::{self, UnitScale};
+use super::scale::{self, Seen, UnitScale};
 use crate::float::{Activation, FloatLayer, FloatModel};
 use crate::integer::{Dense, FunctionTable, InputSchema, IntegerModel, ModelError, OutputField};
 
@@ -134,7 +134,7 @@ struct Context<'a> {
     index: usize,
     wires: &'a [Wire],
     reach: &'a [(i64, i64)],
-    seen: Vec<scale::Seen>,
+    seen: Vec<Seen>,
 }
 
 /// Scales of one layer, and how its activations read.
@@ -150,31 +150,42 @@ impl Context<'_> {
         self.index + 1 == self.draft.model.layers.len()
     }
 
+    /// Per unit, the values before the activation that the whole box can reach.
+    fn reachable(&self) -> Vec<Seen> {
+        let units = self.layer.weights.iter().zip(&self.layer.bias);
+        units
+            .map(|(row, bias)| {
+                let mut seen = Seen {
+                    lo: *bias,
+                    hi: *bias,
+                };
+                for (wire, (_, top)) in self.wires.iter().zip(self.reach) {
+                    let fixed = row[wire.source] * wire.offset;
+                    let most = row[wire.source] * wire.scale * *top as f64;
+                    seen.lo += fixed + most.min(0.0);
+                    seen.hi += fixed + most.max(0.0);
+                }
+                seen
+            })
+            .collect()
+    }
+
     /// Finest step per unit that keeps weights in 16 bits and every input provable.
-    fn least_steps(&self) -> Vec<f64> {
+    fn least_steps(&self, reachable: &[Seen]) -> Vec<f64> {
         let base = self.draft.base();
         // Rounding of weights and bias, rounding and zero point, in digits.
         let reach: f64 = self.reach.iter().map(|(_, hi)| *hi as f64).sum();
         let slack = reach / base + 2.0 * base;
         let room = (base * base - slack).max(1.0);
-        self.layer
-            .weights
-            .iter()
-            .zip(&self.layer.bias)
-            .map(|(row, bias)| {
-                let (mut lo, mut hi, mut weight) = (*bias, *bias, 0.0f64);
-                for (wire, (_, top)) in self.wires.iter().zip(self.reach) {
-                    let w = row[wire.source];
-                    lo += w * wire.offset + (w * wire.scale * *top as f64).min(0.0);
-                    hi += w * wire.offset + (w * wire.scale * *top as f64).max(0.0);
-                    weight = weight.max((w * wire.scale).abs());
-                }
-                let provable = lo.abs().max(hi.abs()) / room;
-                let narrow = weight * base / MAX_HIDDEN_WEIGHT;
-                if self.index == 0 {
-                    provable
-                } else {
-                    provable.max(narrow)
+        let units = self.layer.weights.iter().zip(reachable);
+        units
+            .map(|(row, seen)| {
+                let provable = seen.lo.abs().max(seen.hi.abs()) / room;
+                let weights = self.wires.iter().map(|wire| row[wire.source] * wire.scale);
+                let largest = weights.fold(0.0f64, |most, w| most.max(w.abs()));
+                match self.index {
+                    0 => provable,
+                    _ => provable.max(largest * base / MAX_HIDDEN_WEIGHT),
                 }
             })
             .collect()
@@ -182,7 +193,8 @@ impl Context<'_> {
 
     fn scales(&self, choice: Choice) -> Scales {
         let max = f64::from(self.draft.max_digit());
-        let least = self.least_steps();
+        let reachable = self.reachable();
+        let least = self.least_steps(&reachable);
         let coarsest = least.iter().copied().fold(0.0, f64::max);
         match self.layer.activation {
             Activation::Sigmoid => {
@@ -197,9 +209,9 @@ impl Context<'_> {
                 let units: Vec<UnitScale> = self
                     .seen
                     .iter()
-                    .zip(least)
-                    .map(|(seen, least)| UnitScale {
-                        step: scale::relu_step(*seen, choice.clip, max).max(least),
+                    .zip(reachable.iter().zip(least))
+                    .map(|(seen, (most, least))| UnitScale {
+                        step: scale::relu_step(*seen, *most, choice.clip, max).max(least),
                         zero: 0.0,
                     })
                     .collect();

@@ -154,7 +154,7 @@ pub fn quantize(
             digit_bits,
         };
         // A width that cannot prove the whole box may be followed by one that can.
-        let integer = match search::best(&draft, &samples) {
+        let integer = match search::best(&draft, &samples, &targets) {
             Ok(integer) => integer,
             Err(error) => {
                 failure = Some(error);

@@ -52,9 +52,10 @@ pub(super) fn seen(samples: &Samples, rows: &[usize], index: usize) -> Vec<Seen>
 /// Step of a hidden ReLU unit whose range is `seen`, clipped at `clip` times its maximum.
 ///
 /// A unit that calibration hardly activates gets a quarter of its negative range, so that it
-/// still answers, coarsely, where the box goes beyond the calibration.
-pub(super) fn relu_step(seen: Seen, clip: f64, max_digit: f64) -> f64 {
-    let range = (seen.hi * clip).max(-seen.lo * 0.25);
+/// still answers, coarsely, where the box goes beyond the calibration. Digits for more than
+/// what the box can reach would be wasted.
+pub(super) fn relu_step(seen: Seen, reachable: Seen, clip: f64, max_digit: f64) -> f64 {
+    let range = (seen.hi * clip).max(-seen.lo * 0.25).min(reachable.hi);
     if range > 0.0 {
         range / max_digit
     } else {

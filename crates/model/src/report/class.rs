@@ -4,13 +4,13 @@ use crate::float::{Activation, FloatModel};
 
 /// How a class is read off the outputs.
 #[derive(Clone, Copy)]
-pub(super) enum ClassRule {
+pub(crate) enum ClassRule {
     Above(f64),
     Argmax,
 }
 
 impl ClassRule {
-    pub(super) fn of(model: &FloatModel) -> Self {
+    pub(crate) fn of(model: &FloatModel) -> Self {
         let last = model.layers.last().map(|l| l.activation);
         match (model.outputs(), last) {
             (1, Some(Activation::Sigmoid)) => Self::Above(0.5),
@@ -19,7 +19,7 @@ impl ClassRule {
         }
     }
 
-    pub(super) fn class(self, outputs: &[f64]) -> usize {
+    pub(crate) fn class(self, outputs: &[f64]) -> usize {
         match self {
             Self::Above(threshold) => usize::from(outputs.iter().any(|v| *v > threshold)),
             // The first of equals, as elsewhere.
@@ -33,7 +33,7 @@ impl ClassRule {
         }
     }
 
-    pub(super) fn describe(self) -> String {
+    pub(crate) fn describe(self) -> String {
         match self {
             Self::Above(threshold) => format!("class 1 if the output is above {threshold}"),
             Self::Argmax => "the first largest output".into(),

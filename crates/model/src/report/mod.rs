@@ -13,7 +13,7 @@ use crate::float::FloatModel;
 use crate::integer::IntegerModel;
 use crate::quantize::{QuantizeError, Samples};
 
-use class::ClassRule;
+pub(crate) use class::ClassRule;
 pub use layers::LayerReport;
 pub use whole_box::BoxReport;
 
@@ -201,7 +201,7 @@ impl Report {
         for (raw, float) in samples.raw.iter().zip(&samples.float) {
             let trace = integer.run(raw)?;
             tally.add(float, &trace);
-            let answer = reals(integer, trace.outputs());
+            let answer = integer.outputs_real(raw)?;
             agreeing += usize::from(rule.class(&answer) == rule.class(float.outputs()));
             for (output, (float, answer)) in float.outputs().iter().zip(&answer).enumerate() {
                 pairs.push((output, *float, *answer));
@@ -256,13 +256,8 @@ impl Report {
     }
 }
 
-fn reals(integer: &IntegerModel, raw: &[u32]) -> Vec<f64> {
-    let fields = integer.output.iter().zip(raw);
-    fields.map(|(field, raw)| field.real(*raw)).collect()
-}
-
 /// Largest minus smallest; 1 where there is no difference to refer errors to.
-fn span(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn span(values: impl Iterator<Item = f64>) -> f64 {
     let (lo, hi) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| {
         (lo.min(v), hi.max(v))
     });

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::class::ClassRule;
-use super::reals;
 use crate::float::FloatModel;
 use crate::integer::IntegerModel;
 use crate::quantize::QuantizeError;
@@ -50,7 +49,7 @@ impl BoxReport {
                 .map(|(feature, raw)| *raw as f64 / 10f64.powi(i32::from(feature.decimals)))
                 .collect();
             let float = model.run(&real)?;
-            let answer = reals(integer, integer.run(&raw)?.outputs());
+            let answer = integer.outputs_real(&raw)?;
             agreeing += usize::from(rule.class(&answer) == rule.class(float.outputs()));
             for ((field, float), answer) in integer.output.iter().zip(float.outputs()).zip(answer) {
                 let clamped = float.clamp(field.real(0), field.real(top));
