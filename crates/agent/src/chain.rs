@@ -1,7 +1,10 @@
 //! The chain as the agent sees it: typed reads and writes of one hub over [`Rpc`].
+//!
+//! Every call names the latest block: alloy would ask for the pending one, in which our own
+//! unmined settlement has already happened.
 
 use alloy::{
-    eips::BlockNumberOrTag,
+    eips::{BlockId, BlockNumberOrTag},
     network::TransactionBuilder,
     primitives::{Address, B256, Bytes, U256},
     providers::Provider,
@@ -272,7 +275,7 @@ impl Chain {
         let answer = self
             .rpc
             .call(Method::Call, |node| async move {
-                node.call(request.clone()).await
+                node.call(request.clone()).latest().await
             })
             .await?;
         C::abi_decode_returns(&answer)
@@ -284,7 +287,7 @@ impl Chain {
         let request = &self.request(from, data);
         self.rpc
             .call(Method::Call, |node| async move {
-                node.call(request.clone()).await
+                node.call(request.clone()).latest().await
             })
             .await
             .map(drop)
@@ -295,7 +298,9 @@ impl Chain {
         let request = &self.request(from, data);
         self.rpc
             .call(Method::EstimateGas, |node| async move {
-                node.estimate_gas(request.clone()).await
+                node.estimate_gas(request.clone())
+                    .block(BlockId::latest())
+                    .await
             })
             .await
     }

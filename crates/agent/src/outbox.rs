@@ -104,10 +104,10 @@ impl Submitter {
         let on_chain = self.chain.request_state(id).await?;
         let (to, reason) = settle::target(&self.store, id, on_chain, self.payee)?;
         let from = [JobState::Sending];
-        let hash = receipt.map(|receipt| receipt.hash);
+        let hash = receipt.map(|receipt| tracing::field::display(receipt.hash));
         if on_chain.state != State::Open {
             let block = receipt.map_or(head.number, |receipt| receipt.block);
-            info!(state = to.name(), block, ?hash, "request settled");
+            info!(state = to.name(), block, hash, "request settled");
             self.store
                 .transition(id, &from, to, reason.as_deref(), Some(block))?;
             return Ok(());

@@ -33,6 +33,8 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(5);
 /// Pause between two looks at the signer's balance.
 const BALANCE_PERIOD: Duration = Duration::from_secs(15);
+/// Longest pause of a loop while no node answers.
+const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// Runs the agent until `shutdown` or until it cannot go on.
 ///
@@ -191,16 +193,40 @@ async fn prepare(config: &Config, chain: &Chain) -> Result<(Signer, Arc<Models>)
     }
 }
 
-/// Passes over what may be gone next time, returns what will not.
-fn pass_over(part: &'static str, outcome: Result<(), AgentError>) -> Result<(), AgentError> {
-    match outcome {
-        Ok(()) => Ok(()),
-        // A node's refusal of one call says nothing about the next.
-        Err(AgentError::Rpc(error)) => {
-            warn!(part, %error, "trying again");
-            Ok(())
+/// How long a loop rests: the poll interval, and longer after each failure in a row.
+#[derive(Debug)]
+struct Pace {
+    part: &'static str,
+    poll: Duration,
+    failures: u32,
+}
+
+impl Pace {
+    fn new(part: &'static str, poll: Duration) -> Self {
+        Self {
+            part,
+            poll,
+            failures: 0,
         }
-        Err(error) => Err(error),
+    }
+
+    /// Passes over what may be gone next time, returns what will not.
+    fn judge(&mut self, outcome: Result<(), AgentError>) -> Result<(), AgentError> {
+        match outcome {
+            Ok(()) => self.failures = 0,
+            // A node's refusal of one call says nothing about the next.
+            Err(AgentError::Rpc(error)) => {
+                self.failures = self.failures.saturating_add(1);
+                warn!(part = self.part, failures = self.failures, %error, "trying again");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn rest(&self) -> Duration {
+        let longest = LONGEST_REST.max(self.poll);
+        (self.poll * 2u32.pow(self.failures.min(10))).min(longest)
     }
 }
 
@@ -210,13 +236,16 @@ async fn watch_chain(
     status: Arc<Status>,
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
+    let mut pace = Pace::new("watcher", poll);
     while let Some(outcome) = stop.run_until_cancelled(watcher.advance()).await {
         match outcome {
             Ok(true) => continue,
             Ok(false) => status.caught_up_ms.store(now_ms(), Ordering::Relaxed),
-            Err(error) => pass_over("watcher", Err(error))?,
+            Err(_) => {}
         }
-        stop.run_until_cancelled(tokio::time::sleep(poll)).await;
+        pace.judge(outcome.map(drop))?;
+        stop.run_until_cancelled(tokio::time::sleep(pace.rest()))
+            .await;
     }
     Ok(())
 }
@@ -225,8 +254,12 @@ async fn watch_chain(
 async fn next_head(
     head: &mut watch::Receiver<Option<Block>>,
     wake: &Notify,
-    poll: Duration,
+    pace: &Pace,
 ) -> Option<Block> {
+    if pace.failures > 0 {
+        tokio::time::sleep(pace.rest()).await;
+        return *head.borrow_and_update();
+    }
     tokio::select! {
         changed = head.changed() => {
             if changed.is_err() {
@@ -235,7 +268,7 @@ async fn next_head(
             }
         }
         () = wake.notified() => {}
-        () = tokio::time::sleep(poll) => {}
+        () = tokio::time::sleep(pace.rest()) => {}
     }
     *head.borrow_and_update()
 }
@@ -247,13 +280,14 @@ async fn prove(
     poll: Duration,
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
+    let mut pace = Pace::new("provers", poll);
     while let Some(block) = stop
-        .run_until_cancelled(next_head(&mut head, &wake.provers, poll))
+        .run_until_cancelled(next_head(&mut head, &wake.provers, &pace))
         .await
     {
         let Some(block) = block else { continue };
         match stop.run_until_cancelled(provers.dispatch(block)).await {
-            Some(outcome) => pass_over("provers", outcome)?,
+            Some(outcome) => pace.judge(outcome)?,
             None => break,
         }
     }
@@ -270,14 +304,15 @@ async fn submit(
     poll: Duration,
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
+    let mut pace = Pace::new("submitter", poll);
     while let Some(block) = stop
-        .run_until_cancelled(next_head(&mut head, &wake.submitter, poll))
+        .run_until_cancelled(next_head(&mut head, &wake.submitter, &pace))
         .await
     {
         let Some(block) = block else { continue };
         // Safe to drop at any await: what is on disk decides what happens after a restart.
         match stop.run_until_cancelled(submitter.round(block)).await {
-            Some(outcome) => pass_over("submitter", outcome)?,
+            Some(outcome) => pace.judge(outcome)?,
             None => break,
         }
     }
@@ -292,6 +327,7 @@ async fn watch_balance(
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
+    let mut pace = Pace::new("balance", BALANCE_PERIOD);
     while let Some(balance) = stop.run_until_cancelled(chain.balance(signer)).await {
         match balance {
             Ok(balance) => {
@@ -302,7 +338,7 @@ async fn watch_balance(
                 }
                 status.low_balance.store(is_low, Ordering::Relaxed);
             }
-            Err(error) => pass_over("balance", Err(error.into()))?,
+            Err(error) => pace.judge(Err(error.into()))?,
         }
         stop.run_until_cancelled(tokio::time::sleep(BALANCE_PERIOD))
             .await;

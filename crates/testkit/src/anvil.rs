@@ -220,16 +220,17 @@ impl Anvil {
             .with_input(data);
         let receipt = self
             .provider
-            .send_transaction(request)
+            .send_transaction(request.clone())
             .await?
             .get_receipt()
             .await?;
         if receipt.status() {
             Ok(receipt)
         } else {
+            let reason = self.provider.call(request).await.err();
             Err(TestkitError::Reverted {
                 what: what.into(),
-                hash: receipt.transaction_hash,
+                reason: reason.map_or_else(String::new, |error| error.to_string()),
             })
         }
     }

@@ -8,12 +8,16 @@
 
 pub mod anvil;
 pub mod artifacts;
+pub mod hub;
 pub mod models;
+pub mod operator;
 pub mod process;
 pub mod proxy;
 
 pub use anvil::Anvil;
 pub use artifacts::Artifact;
+pub use hub::Hub;
+pub use operator::{Operator, OperatorConfig};
 pub use process::AgentProcess;
 pub use proxy::{Fault, FaultyProxy};
 
@@ -57,16 +61,19 @@ pub enum TestkitError {
     /// The node refused a call.
     #[error("node: {0}")]
     Node(#[from] alloy::transports::TransportError),
+    /// A contract call failed.
+    #[error("contract: {0}")]
+    Contract(#[from] alloy::contract::Error),
     /// A pending transaction was lost.
     #[error("transaction: {0}")]
     Pending(#[from] alloy::providers::PendingTransactionError),
     /// A transaction reverted.
-    #[error("transaction {hash} of {what} reverted")]
+    #[error("{what} reverted: {reason}")]
     Reverted {
         /// What the transaction did.
         what: String,
-        /// Its hash.
-        hash: alloy::primitives::B256,
+        /// What the same call says now.
+        reason: String,
     },
     /// A forge artifact lacks what it should hold.
     #[error("artifact `{name}`: {what}; run `forge build`")]

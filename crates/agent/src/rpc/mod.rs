@@ -20,7 +20,7 @@ use alloy::{
     },
 };
 use rand::Rng;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::{config::RpcConfig, metrics::Metrics};
 
@@ -106,7 +106,6 @@ impl Rpc {
                 tokio::time::sleep(pause.mul_f64(jitter)).await;
             }
         }
-        warn!(error = %last, "no node answered");
         Err(last)
     }
 }
