@@ -142,3 +142,97 @@ fn rows_and_table_entries_never_reach_the_last_usable_row() {
     program.rows[last].fixed.table_range = 1;
     assert!(audit(&case.model, &program).is_err());
 }
+
+#[test]
+fn two_values_in_one_row_are_refused() {
+    // Every pair of homes: pointing one value at another's row hides one of them.
+    let case = Case::new(&Shape::rich(), 1);
+    let program = &case.program;
+    let mut homes: Vec<(&str, usize)> = Vec::new();
+    homes.push(("digit", program.digit_rows[0]));
+    homes.push(("unit", program.unit_rows[0][0]));
+    homes.push(("excess", program.unit_rows[0][0] + 1));
+    homes.push(("value", program.activation_rows[1][0]));
+    for &(name, row) in &homes {
+        for layer in 0..2 {
+            for unit in 1..3 {
+                let mut program = Program::clone(program);
+                program.unit_rows[layer][unit] = row;
+                if program.unit_rows == case.program.unit_rows {
+                    continue;
+                }
+                assert!(
+                    audit(&case.model, &program).is_err(),
+                    "{name} {layer} {unit}"
+                );
+            }
+        }
+        let mut program = Program::clone(program);
+        program.digit_rows[1] = row;
+        assert!(audit(&case.model, &program).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn copies_that_no_equation_asks_for_are_refused() {
+    use haloracle_circuit::program::Source;
+    let case = Case::new(&Shape::rich(), 1);
+    let home = case.program.digit_rows[0];
+    let mut refused = 0;
+    for row in 0..case.program.last_row() {
+        if matches!(case.program.rows[row].source, Source::Copy { .. }) {
+            continue;
+        }
+        let mut program = Program::clone(&case.program);
+        program.rows[row].source = Source::Copy { row: home };
+        program.copies.push((row, home));
+        assert!(audit(&case.model, &program).is_err(), "row {row}");
+        refused += 1;
+    }
+    assert!(refused > 100);
+}
+
+#[test]
+fn a_unit_without_the_excess_row_it_needs_is_refused() {
+    use haloracle_circuit::program::{Op, Row, Source};
+    let case = Case::new(&Shape::rich(), 1);
+    let unit = case.program.saturating[0].iter().position(|s| *s).unwrap();
+    let row = case.program.unit_rows[0][unit];
+    let mut program = Program::clone(&case.program);
+    program.saturating[0][unit] = false;
+    program.rows[row].fixed.op = Op::Split;
+    program.rows[row + 1] = Row::new(Source::Idle);
+    let table = case.program.rows[row + 1].fixed.clone();
+    program.rows[row + 1].fixed.table_range = table.table_range;
+    program.rows[row + 1].fixed.table_tuple = table.table_tuple;
+    assert!(audit(&case.model, &program).is_err());
+}
+
+#[test]
+fn sizes_are_the_model_s() {
+    let case = Case::new(&Shape::rich(), 1);
+    let changes: [fn(&mut Program); 6] = [
+        |program| program.digit_bits += 1,
+        |program| program.instances -= 1,
+        |program| program.input_words += 1,
+        |program| program.k += 1,
+        |program| program.packings[0].exponents = 0,
+        |program| program.unit_rows[1].truncate(1),
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        let mut program = Program::clone(&case.program);
+        change(&mut program);
+        assert!(audit(&case.model, &program).is_err(), "change {index}");
+    }
+}
+
+#[test]
+fn a_model_far_too_large_is_refused_before_its_rows_are_built() {
+    let mut model = Shape::rich().model();
+    let feature = model.input.features[0].clone();
+    model.input.features = vec![feature; 200_000];
+    let digits = 200_000 * model.input.digits as usize;
+    model.layers[0].weights = vec![vec![0; digits]; model.layers[0].weights.len()];
+    let error = haloracle_circuit::lower(&model).unwrap_err().to_string();
+    assert!(error.contains("2^20 rows"), "{error}");
+}

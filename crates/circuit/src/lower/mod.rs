@@ -11,9 +11,8 @@ mod words;
 
 use haloracle_model::{IntegerModel, ModelError};
 
-pub(crate) use packing::layer_error;
 pub(crate) use rows::{table_entries, table_multiplicity_index, table_tag, tuple};
-pub(crate) use words::{Part, instance_words};
+pub(crate) use words::{Part, TAG_HALF_BITS, instance_words};
 
 use crate::audit::{self, AuditError};
 use crate::machine::circuit::unusable_rows;
@@ -83,6 +82,7 @@ pub fn lower(model: &IntegerModel) -> Result<Program, LowerError> {
     model.validate()?;
     let saturating = saturating_units(model)?;
     let mut builder = rows::Builder::new(model, saturating)?;
+    builder.check_size()?;
     builder.instance_words();
     for layer in 0..model.layers.len() {
         builder.requantization(layer);
@@ -97,7 +97,7 @@ pub fn lower(model: &IntegerModel) -> Result<Program, LowerError> {
 }
 
 /// Which units may leave the digit's range somewhere in the domain, and so need an excess row.
-fn saturating_units(model: &IntegerModel) -> Result<Vec<Vec<bool>>, LowerError> {
+pub(crate) fn saturating_units(model: &IntegerModel) -> Result<Vec<Vec<bool>>, LowerError> {
     let bits = model.digit_bits;
     let max = i64::from(model.max_digit());
     let limit = (1i64 << (3 * bits)) - (1 << bits);

@@ -46,7 +46,7 @@ fn unit_error(weights: &[i64], bias: i64, digit_bits: u32, saturating: bool) -> 
 }
 
 /// Largest error of a layer, padding units included.
-pub(crate) fn layer_error(layer: &Dense, digit_bits: u32, saturating: &[bool]) -> BigInt {
+fn layer_error(layer: &Dense, digit_bits: u32, saturating: &[bool]) -> BigInt {
     layer
         .weights
         .iter()

@@ -4,7 +4,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_model::IntegerModel;
 
 use super::words::{Part, instance_words};
-use super::{LowerError, packing};
+use super::{LowerError, MAX_K, packing};
 use crate::field::{power_of_two, signed};
 use crate::machine::config::{LANES, TUPLE_OUT_SHIFT, TUPLE_TAG_SHIFT};
 use crate::program::{Op, Program, Row, Source};
@@ -47,6 +47,30 @@ impl<'m> Builder<'m> {
                 used_rows: 0,
             },
             pending: Vec::new(),
+        })
+    }
+
+    /// Refuses a model that cannot fit before any of its rows is built.
+    ///
+    /// # Errors
+    /// [`LowerError::TooLarge`], with a lower bound of the rows needed.
+    pub(super) fn check_size(&self) -> Result<(), LowerError> {
+        let instances = self.program.instances;
+        let words = instance_words(self.model).into_iter().enumerate();
+        let mut rows: usize = words
+            .map(|(word, digits)| digits.len() * ((instances - 1 - word) / LANES + 1))
+            .sum();
+        for (layer, pack) in self.model.layers.iter().zip(&self.program.packings) {
+            let read = |input: &usize| layer.weights.iter().any(|row| row[*input] != 0);
+            let inputs = (0..layer.weights[0].len()).filter(read).count();
+            rows += layer.weights.len() + inputs * pack.exponents.div_ceil(LANES);
+        }
+        if rows >> MAX_K == 0 {
+            return Ok(());
+        }
+        Err(LowerError::TooLarge {
+            rows,
+            entries: table_entries(self.model).len(),
         })
     }
 
