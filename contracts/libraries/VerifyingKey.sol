@@ -27,7 +27,7 @@ library VerifyingKey {
         uint256 instances,
         uint256 digitBits
     ) internal view {
-        (uint256 fixedPoints, uint256 permutationPoints) = _keyShape(verifier);
+        (uint256 fixedPoints, uint256 permutationPoints) = verifier.keyShape();
         uint256 points = fixedPoints + permutationPoints;
         if (data.length != HEADER_BYTES + POINT_BYTES * points) {
             revert IModelRegistry.BadVerifyingKey("length");
@@ -38,15 +38,6 @@ library VerifyingKey {
         for (uint256 i = 0; i < points; ++i) {
             uint256 position = HEADER_BYTES + POINT_BYTES * i;
             _checkPoint(_word(data, position), _word(data, position + 32), i < fixedPoints);
-        }
-    }
-
-    /// @dev A verifier that does not tell is one of the narrow machine.
-    function _keyShape(IHalo2Verifier verifier) private view returns (uint256, uint256) {
-        try verifier.keyShape() returns (uint256 fixedPoints, uint256 permutationPoints) {
-            return (fixedPoints, permutationPoints);
-        } catch {
-            return (14, 1);
         }
     }
 

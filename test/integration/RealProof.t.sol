@@ -15,7 +15,7 @@ import {Fixture} from "./Fixture.sol";
 
 /// @dev A real proof of the prover, through the real verifier and the whole way of a request.
 abstract contract RealProofTest is Test {
-    string private constant GROUP = "real proof";
+    string private constant GROUP = "real_proof";
     uint256 private constant SCALAR_FIELD =
         21888242871839275222246405745257275088548364400416034343698204186575808495617;
 
