@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 mod exit;
 mod inputs;
+mod local;
 mod text;
 mod ui;
 
