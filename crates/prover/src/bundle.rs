@@ -18,10 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use halo2_proofs::SerdeFormat;
-use halo2_proofs::halo2curves::bn256::G1Affine;
-use halo2_proofs::plonk::ProvingKey;
-use haloracle_circuit::{LowerError, MachineCircuit, Program, lower};
+use haloracle_circuit::{LowerError, Program, lower};
 use haloracle_model::IntegerModel;
 use serde::{Deserialize, Serialize};
 
@@ -30,10 +27,11 @@ use crate::key::VerifyingKey;
 use crate::keys::{Keys, SetupError};
 use crate::layout::Layout;
 use crate::onchain::OnChain;
+use crate::proving_key;
+use crate::shape::check_environment;
 use crate::srs::Srs;
 
 const FORMAT: &str = "haloracle-bundle-v1";
-const PK_MAGIC: &[u8; 8] = b"HALOPK01";
 const KEY_FILES: [&str; 4] = ["pk.bin", "vk.bin", "srs.bin", "onchain.json"];
 
 /// Version of the compiler, part of what a model id stands for.
@@ -183,7 +181,9 @@ impl Bundle {
             files::write_atomic(&building.path().join(name), bytes)?;
         }
         files::write_atomic(&building.path().join("manifest.json"), &json(&manifest)?)?;
+        let sync = |folder: &Path| fs::File::open(folder).and_then(|folder| folder.sync_all());
         fs::rename(building.path(), dir).map_err(io("create", dir))?;
+        sync(parent).map_err(io("create", dir))?;
         Ok(Self {
             dir: dir.to_owned(),
             manifest,
@@ -285,13 +285,15 @@ impl Bundle {
         }
         self.write_manifest()?;
 
-        let mut proving = PK_MAGIC.to_vec();
-        proving.extend(keys.proving_key().to_bytes(SerdeFormat::RawBytesUnchecked));
+        let proving = proving_key::write(keys.proving_key());
         let contents = [
             ("pk.bin", proving),
             ("vk.bin", keys.verifying_key().to_data()),
             ("srs.bin", keys.srs().to_bytes()),
-            ("onchain.json", json(&OnChain::new(self, &keys)?)?),
+            (
+                "onchain.json",
+                json(&OnChain::new(self, keys.verifying_key(), keys.srs())?)?,
+            ),
         ];
         for (name, bytes) in contents {
             files::write_atomic(&self.dir.join(name), &bytes)?;
@@ -308,6 +310,23 @@ impl Bundle {
     pub fn verifying_key(&self) -> Result<VerifyingKey, BundleError> {
         VerifyingKey::from_data(&self.file("vk.bin")?)
             .map_err(|error| self.damaged(format!("vk.bin: {error}")))
+    }
+
+    /// Makes the verifying key anew from `model.json` and compares it with `vk.bin` and
+    /// `onchain.json`: the manifest guards against damage, this against keys of another model.
+    ///
+    /// # Errors
+    /// [`BundleError::Damaged`] if they differ.
+    pub fn check_key(&self) -> Result<VerifyingKey, BundleError> {
+        let srs = self.srs()?;
+        let derived = Keys::derive_verifying(&self.program, &srs)?;
+        if self.verifying_key()? != derived {
+            return Err(self.damaged("vk.bin is not the key of model.json: run setup again".into()));
+        }
+        if self.onchain()? != OnChain::new(self, &derived, &srs)? {
+            return Err(self.damaged("onchain.json is not what the bundle's files say".into()));
+        }
+        Ok(derived)
     }
 
     /// The truncated SRS.
@@ -336,15 +355,9 @@ impl Bundle {
         let srs = self.srs()?;
         let verifying = self.verifying_key()?;
         let bytes = self.file("pk.bin")?;
-        let proving = bytes
-            .strip_prefix(PK_MAGIC)
-            .ok_or_else(|| self.damaged("pk.bin: wrong magic bytes".into()))?;
-        let proving = ProvingKey::<G1Affine>::from_bytes::<MachineCircuit>(
-            proving,
-            SerdeFormat::RawBytesUnchecked,
-            (),
-        )
-        .map_err(|error| self.damaged(format!("pk.bin: {error}")))?;
+        check_environment().map_err(SetupError::from)?;
+        let proving = proving_key::read(&bytes, self.program.k)
+            .map_err(|what| self.damaged(format!("pk.bin: {what}")))?;
         let model = Arc::clone(&self.model);
         let keys = Keys::assemble(model, Arc::clone(&self.program), srs, proving);
         if *keys.verifying_key() != verifying || verifying.k() != self.program.k {

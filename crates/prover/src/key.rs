@@ -4,6 +4,7 @@ use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_proofs::plonk::{self, permutation};
 use halo2_proofs::poly::EvaluationDomain;
 use haloracle_circuit::lower::{MAX_K, MIN_K};
+use haloracle_circuit::machine::config::DEGREE;
 
 use crate::field_reduce::reduce;
 use crate::files::keccak;
@@ -125,7 +126,7 @@ impl VerifyingKey {
     /// halo2's form of the key.
     pub fn to_halo2(&self) -> plonk::VerifyingKey<G1Affine> {
         let meta = constraint_system();
-        let domain = EvaluationDomain::new(meta.degree() as u32, self.k);
+        let domain = EvaluationDomain::new(DEGREE as u32, self.k);
         let permutation = permutation::VerifyingKey::from_commitments(self.permutation.clone());
         plonk::VerifyingKey::from_parts(
             domain,

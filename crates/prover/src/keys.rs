@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use halo2_proofs::halo2curves::bn256::{Bn256, Fr, G1Affine};
-use halo2_proofs::plonk::{self, create_proof, keygen_pk2};
-use halo2_proofs::poly::kzg::commitment::KZGCommitmentScheme;
+use halo2_proofs::plonk::{self, create_proof, keygen_pk2, keygen_vk_custom};
+use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
 use halo2_proofs::poly::kzg::multiopen::{ProverSHPLONK, VerifierSHPLONK};
 use halo2_proofs::poly::kzg::strategy::SingleStrategy;
-use haloracle_circuit::machine::config::DEGREE;
 use haloracle_circuit::{LowerError, MachineCircuit, Program, Witness, WitnessError, field, lower};
 use haloracle_model::IntegerModel;
 use haloracle_model::words::Word;
@@ -15,7 +14,7 @@ use rand::rngs::OsRng;
 
 use crate::key::VerifyingKey;
 use crate::proof::Proof;
-use crate::shape::constraint_system;
+use crate::shape::{EnvironmentError, check_environment};
 use crate::srs::{Srs, SrsError};
 use crate::transcript::{EvmReader, EvmWriter};
 
@@ -40,15 +39,9 @@ pub enum SetupError {
     /// The SRS does not fit.
     #[error(transparent)]
     Srs(#[from] SrsError),
-    /// The proof system was told another gate degree.
-    #[error(
-        "the proof system's degree is {got} instead of {DEGREE}: unset the environment \
-         variable MAX_DEGREE"
-    )]
-    Degree {
-        /// Degree in force.
-        got: usize,
-    },
+    /// The environment changes the proof system.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     /// halo2 refused.
     #[error("key generation failed: {0}")]
     Keygen(plonk::Error),
@@ -83,6 +76,15 @@ pub enum VerifyError {
         /// The proof's count.
         got: usize,
     },
+    /// Nothing was checked: the environment changes the proof system.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A tag half has more than 128 bits.
+    #[error("instance {index}, half of the statement's tag, has more than 128 bits")]
+    TagRange {
+        /// Position.
+        index: usize,
+    },
     /// An instance is not below the scalar field's modulus.
     #[error("instance {index} is not below the field's modulus")]
     InstanceRange {
@@ -95,14 +97,6 @@ pub enum VerifyError {
     /// The proof does not show the instances under this key.
     #[error("the proof is not valid for these instances and this key")]
     Invalid,
-}
-
-/// Checks that the degree in force is the machine's.
-fn check_degree() -> Result<(), SetupError> {
-    match constraint_system().degree() {
-        DEGREE => Ok(()),
-        got => Err(SetupError::Degree { got }),
-    }
 }
 
 impl Keys {
@@ -121,11 +115,23 @@ impl Keys {
         program: Arc<Program>,
         srs: &Srs,
     ) -> Result<Self, SetupError> {
-        check_degree()?;
+        check_environment()?;
         let srs = srs.truncate(program.k)?;
         let circuit = MachineCircuit::without_witness(Arc::clone(&program));
         let proving = keygen_pk2(srs.params(), &circuit, false).map_err(SetupError::Keygen)?;
         Ok(Self::assemble(model, program, srs, proving))
+    }
+
+    /// The verifying key of a lowered model, made anew.
+    pub(crate) fn derive_verifying(
+        program: &Arc<Program>,
+        srs: &Srs,
+    ) -> Result<VerifyingKey, SetupError> {
+        check_environment()?;
+        let srs = srs.truncate(program.k)?;
+        let circuit = MachineCircuit::without_witness(Arc::clone(program));
+        let key = keygen_vk_custom(srs.params(), &circuit, false).map_err(SetupError::Keygen)?;
+        Ok(VerifyingKey::new(&key, program.instances))
     }
 
     /// Puts loaded parts together.
@@ -213,7 +219,7 @@ impl Keys {
     /// Why it is not accepted.
     pub fn verify(&self, proof: &Proof) -> Result<(), VerifyError> {
         verify_with(
-            &self.srs,
+            self.srs.params(),
             self.proving.get_vk(),
             self.digest,
             self.verifying.instances(),
@@ -222,17 +228,33 @@ impl Keys {
     }
 }
 
-/// Verifies `proof` under a key given as data.
+impl VerifyError {
+    /// Whether the proof was checked and found wrong; otherwise nothing is known about it.
+    pub fn is_verdict(&self) -> bool {
+        match self {
+            Self::Environment(_) => false,
+            Self::InstanceCount { .. }
+            | Self::TagRange { .. }
+            | Self::InstanceRange { .. }
+            | Self::Trailing
+            | Self::Invalid => true,
+        }
+    }
+}
+
+/// Verifies `proof` under a key given as data, with an SRS of any size.
 ///
 /// # Errors
 /// Why it is not accepted.
 pub fn verify(srs: &Srs, key: &VerifyingKey, proof: &Proof) -> Result<(), VerifyError> {
+    check_environment()?;
     let digest = key.digest(&srs.hash());
-    verify_with(srs, &key.to_halo2(), digest, key.instances(), proof)
+    let params = srs.verifier_params(key.k());
+    verify_with(&params, &key.to_halo2(), digest, key.instances(), proof)
 }
 
 fn verify_with(
-    srs: &Srs,
+    params: &ParamsKZG<Bn256>,
     key: &plonk::VerifyingKey<G1Affine>,
     digest: Fr,
     count: usize,
@@ -248,11 +270,17 @@ fn verify_with(
     for (index, word) in proof.instances.iter().enumerate() {
         values.push(field::from_word(word).ok_or(VerifyError::InstanceRange { index })?);
     }
+    // The hub builds halves of 128 bits; the circuit's digits hold a few bits more.
+    for (index, half) in proof.instances.iter().take(2).enumerate() {
+        if half[..16] != [0; 16] {
+            return Err(VerifyError::TagRange { index });
+        }
+    }
     let mut transcript = EvmReader::new(digest, &proof.evm);
     plonk::verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
-        srs.params(),
+        params,
         key,
-        SingleStrategy::new(srs.params()),
+        SingleStrategy::new(params),
         &[&[&values]],
         &mut transcript,
     )

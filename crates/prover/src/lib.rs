@@ -12,6 +12,7 @@ pub mod keys;
 pub mod layout;
 pub mod onchain;
 pub mod proof;
+mod proving_key;
 pub mod shape;
 pub mod srs;
 pub mod transcript;

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::{Bundle, BundleError};
 use crate::files::keccak;
-use crate::keys::Keys;
+use crate::key::VerifyingKey;
 use crate::shape::shape_hash;
+use crate::srs::Srs;
 
 /// Verifying-key data, hashes and the schema of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,13 +45,11 @@ pub struct OnChain {
 }
 
 impl OnChain {
-    /// Collects what `keys` and `bundle` say.
-    pub(crate) fn new(bundle: &Bundle, keys: &Keys) -> Result<Self, BundleError> {
+    /// Collects what key, SRS and bundle say.
+    pub(crate) fn new(bundle: &Bundle, key: &VerifyingKey, srs: &Srs) -> Result<Self, BundleError> {
         let hexed = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
         let hashed = |name| bundle.file(name).map(|bytes| hexed(&keccak(&bytes)));
-        let key = keys.verifying_key();
-        let srs = keys.srs();
-        let model = keys.model();
+        let model = bundle.model();
         Ok(Self {
             vk_data: hexed(&key.to_data()),
             vk_hash: hexed(&key.hash()),

@@ -8,6 +8,7 @@ use halo2_proofs::halo2curves::{
     bn256::G1Affine,
     group::{GroupEncoding, prime::PrimeCurveAffine},
 };
+use haloracle_circuit::machine::config::DEGREE;
 use haloracle_model::words::Word;
 use serde::{Deserialize, Serialize};
 
@@ -39,9 +40,9 @@ impl Layout {
     fn new() -> Self {
         let meta = constraint_system();
         let permuted = meta.permutation().get_columns().len();
-        let products = permuted.div_ceil(meta.degree() - 2);
+        let products = permuted.div_ceil(DEGREE - 2);
         // Advice, permutation products, random polynomial, quotient pieces.
-        let points = meta.num_advice_columns() + products + 1 + (meta.degree() - 1);
+        let points = meta.num_advice_columns() + products + 1 + (DEGREE - 1);
         // Queries, random polynomial, permutation columns, and each product at x, ωx and, but
         // for the last, at the last row.
         let scalars =

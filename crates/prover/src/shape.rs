@@ -11,6 +11,7 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use halo2_proofs::plonk::{Any, ConstraintSystem, Expression};
 use haloracle_circuit::MachineConfig;
 use haloracle_circuit::field;
+use haloracle_circuit::machine::config::DEGREE;
 use sha3::{Digest, Keccak256};
 
 /// Changes with the meaning of the serialization or of the proof system around it.
@@ -21,6 +22,32 @@ pub fn constraint_system() -> ConstraintSystem<Fr> {
     let mut meta = ConstraintSystem::default();
     MachineConfig::configure(&mut meta);
     meta
+}
+
+/// The environment changes what halo2 computes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the environment variable MAX_DEGREE is `{value}`, but this machine's gates have degree \
+     {DEGREE}: unset it"
+)]
+pub struct EnvironmentError {
+    /// The variable's value.
+    pub value: String,
+}
+
+/// halo2 caps the degree of every circuit at the environment variable `MAX_DEGREE`, silently:
+/// proofs would come out wrong, and valid ones would be called invalid. Checked before halo2
+/// reads the variable.
+///
+/// # Errors
+/// If it is set to anything but the machine's degree.
+pub fn check_environment() -> Result<(), EnvironmentError> {
+    match std::env::var_os("MAX_DEGREE") {
+        Some(value) if value.to_string_lossy() != DEGREE.to_string() => Err(EnvironmentError {
+            value: value.to_string_lossy().into_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Hash of the shape; the route of a model is this and the SRS.
@@ -40,7 +67,7 @@ pub fn describe(meta: &ConstraintSystem<Fr>) -> Vec<u8> {
         meta.num_advice_columns(),
         meta.num_instance_columns(),
         meta.num_challenges(),
-        meta.degree(),
+        DEGREE,
         meta.blinding_factors(),
     ] {
         number(&mut out, count);

@@ -152,3 +152,86 @@ fn srs_files_are_checked() {
         assert!(matches!(mixed.check(), Err(SrsError::Inconsistent { .. })));
     }
 }
+
+/// Writes a file into a bundle and makes the manifest agree, as somebody who means harm would.
+fn replace(dir: &std::path::Path, name: &str, bytes: &[u8]) {
+    fs::write(dir.join(name), bytes).unwrap();
+    let path = dir.join("manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let hash = format!("0x{}", hex::encode(haloracle_prover::files::keccak(bytes)));
+    manifest["files"][name] = hash.into();
+    fs::write(path, manifest.to_string()).unwrap();
+}
+
+#[test]
+fn a_proving_key_that_fits_the_manifest_but_no_circuit_is_an_error_not_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("tiny");
+    let mut bundle = Bundle::create(&dir, parts(&model())).unwrap();
+    let srs = Srs::unsafe_setup(bundle.program().k, [2; 32]).unwrap();
+    bundle.setup(&srs).unwrap();
+    let intact = fs::read(dir.join("pk.bin")).unwrap();
+    let mut damaged: Vec<Vec<u8>> = [0, 7, 8, 100, 600, 2000, intact.len() / 2, intact.len() - 1]
+        .map(|length| intact[..length].to_vec())
+        .into();
+    damaged.push([&intact[..], &[0]].concat());
+    // Lengths and counts: version, k, columns, first polynomial.
+    for at in [8, 9, 13, 14, 978, 979, 981] {
+        let mut bytes = intact.clone();
+        bytes[at] ^= 1;
+        damaged.push(bytes);
+    }
+    for (index, bytes) in damaged.into_iter().enumerate() {
+        replace(&dir, "pk.bin", &bytes);
+        let error = Bundle::open(&dir).unwrap().keys().unwrap_err().to_string();
+        assert!(error.contains("pk.bin"), "{index}: {error}");
+    }
+    replace(&dir, "pk.bin", &intact);
+    Bundle::open(&dir).unwrap().keys().unwrap();
+}
+
+#[test]
+fn keys_of_another_model_are_found_although_every_hash_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("tiny");
+    let mut bundle = Bundle::create(&dir, parts(&model())).unwrap();
+    let srs = Srs::unsafe_setup(bundle.program().k, [2; 32]).unwrap();
+    let keys = bundle.setup(&srs).unwrap();
+    assert_eq!(&bundle.check_key().unwrap(), keys.verifying_key());
+
+    let mut other = model();
+    other.layers[0].weights[0][1] = 15;
+    replace(&dir, "model.json", &serde_json::to_vec(&other).unwrap());
+    let swapped = Bundle::open(&dir).unwrap();
+    let error = swapped.check_key().unwrap_err().to_string();
+    assert!(error.contains("vk.bin"), "{error}");
+    // The operator's proof of the swapped model does not pass its own check either.
+    assert!(swapped.keys().unwrap().prove(&[100], &[1; 32]).is_err());
+
+    replace(&dir, "model.json", &serde_json::to_vec(&model()).unwrap());
+    let mut onchain: serde_json::Value =
+        serde_json::from_slice(&fs::read(dir.join("onchain.json")).unwrap()).unwrap();
+    onchain["features"][0]["hi"] = 201.into();
+    replace(&dir, "onchain.json", onchain.to_string().as_bytes());
+    let error = Bundle::open(&dir)
+        .unwrap()
+        .check_key()
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("onchain.json"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn bundle_files_can_be_read_by_the_user_who_runs_the_agent() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("tiny");
+    Bundle::create(&dir, parts(&model())).unwrap();
+    let mode = fs::metadata(dir.join("model.json"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o044, 0o044);
+}

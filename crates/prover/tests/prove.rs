@@ -123,3 +123,48 @@ fn keys_are_reproducible() {
         keys().verifying_key().to_data()
     );
 }
+
+#[test]
+fn an_srs_of_any_size_verifies() {
+    let keys = keys();
+    let proof = keys.prove(&[10, -20], &[3; 32]).unwrap();
+    for k in [2, 8, 10] {
+        let srs = Srs::unsafe_setup(k, [1; 32]).unwrap();
+        verify(&srs, keys.verifying_key(), &proof).unwrap();
+    }
+    let other = Srs::unsafe_setup(8, [2; 32]).unwrap();
+    let refused = verify(&other, keys.verifying_key(), &proof);
+    assert_eq!(refused, Err(VerifyError::Invalid));
+}
+
+#[test]
+fn a_tag_half_of_more_than_128_bits_is_refused() {
+    let keys = keys();
+    let mut proof = keys.prove(&[10, -20], &[3; 32]).unwrap();
+    proof.instances[1][15] = 1;
+    assert_eq!(keys.verify(&proof), Err(VerifyError::TagRange { index: 1 }));
+}
+
+#[test]
+fn another_gate_degree_in_the_environment_is_named_and_nothing_is_judged() {
+    // A process of its own: the variable is read by the proof system, also in other tests.
+    let name = "another_gate_degree_in_the_environment_is_named_and_nothing_is_judged";
+    if std::env::var_os("MAX_DEGREE").is_some() {
+        let srs = Srs::unsafe_setup(8, [1; 32]).unwrap();
+        let error = Keys::generate(&model(), &srs).unwrap_err().to_string();
+        assert!(error.contains("MAX_DEGREE"), "{error}");
+        return;
+    }
+    for value in ["4", "6", "0", "many"] {
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env("MAX_DEGREE", value)
+            .output()
+            .unwrap();
+        assert!(
+            run.status.success(),
+            "{value}: {}",
+            String::from_utf8_lossy(&run.stdout)
+        );
+    }
+}

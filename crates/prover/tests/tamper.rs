@@ -126,6 +126,9 @@ fn a_real_proof_of_each_tampered_kind_of_cell_is_refused() {
         let mut witness = honest.clone();
         witness.instances[index][31] ^= 1;
         changes.push(witness);
+        if index < 2 {
+            continue; // a tag half has no unused bits below its 128
+        }
         let mut witness = honest.clone();
         // An unused slot: nothing covers bit 252 of any word here.
         witness.instances[index][0] ^= 0x10;
