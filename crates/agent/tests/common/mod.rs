@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::primitives::{Address, U256};
+use alloy::{
+    primitives::{Address, U256},
+    transports::http::reqwest,
+};
 use haloracle_agent::{check::schema_of, config::Config};
 use haloracle_model::IntegerModel;
 use haloracle_prover::{Bundle, BundleParts, Keys, Srs};
