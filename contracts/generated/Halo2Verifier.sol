@@ -13,7 +13,8 @@ import {IHalo2Verifier} from "../interfaces/IHalo2Verifier.sol";
 /// multiplications and one pairing of two pairs. The constants below are memory addresses: a
 /// point takes two words, its x coordinate first. C_ names are commitments, E_ names are
 /// evaluations: E_ADVICE_0 is advice column 0 at x, E_ADVICE_0_NEXT the same at omega x. The
-/// fallback owns all of memory.
+/// fallback owns all of memory. Without enough gas the call reverts, so that nobody can turn a
+/// valid proof into a verdict of false by sparing gas.
 contract Halo2Verifier {
     /// @notice The called function does not exist.
     error UnknownFunction(bytes4 selector);
@@ -67,6 +68,7 @@ contract Halo2Verifier {
     uint256 private constant KEY = 0x0040;
     uint256 private constant K = 0x0040;
     uint256 private constant COUNT = 0x0060;
+    uint256 private constant FIXED_POINTS = 0x0080;
     uint256 private constant C_FIXED_0 = 0x0080;
     uint256 private constant C_FIXED_1 = 0x00c0;
     uint256 private constant C_FIXED_2 = 0x0100;
@@ -81,7 +83,9 @@ contract Halo2Verifier {
     uint256 private constant C_FIXED_11 = 0x0340;
     uint256 private constant C_FIXED_12 = 0x0380;
     uint256 private constant C_FIXED_13 = 0x03c0;
+    uint256 private constant SIGMA_POINTS = 0x0400;
     uint256 private constant C_SIGMA_0 = 0x0400;
+    uint256 private constant KEY_END = 0x0440;
 
     // Proof, round 0 of the transcript.
     uint256 private constant ROUND_0 = 0x0440;
@@ -89,6 +93,7 @@ contract Halo2Verifier {
     uint256 private constant C_ADVICE_1 = 0x0480;
     uint256 private constant C_ADVICE_2 = 0x04c0;
     uint256 private constant C_ADVICE_3 = 0x0500;
+    uint256 private constant ROUND_0_END = 0x0540;
 
     // Proof, round 1 of the transcript.
     uint256 private constant STATE_1 = 0x0540;
@@ -97,12 +102,14 @@ contract Halo2Verifier {
     uint256 private constant C_ADVICE_5 = 0x05a0;
     uint256 private constant C_ADVICE_6 = 0x05e0;
     uint256 private constant C_ADVICE_7 = 0x0620;
+    uint256 private constant ROUND_1_END = 0x0660;
 
     // Proof, round 2 of the transcript.
     uint256 private constant STATE_2 = 0x0660;
     uint256 private constant ROUND_2 = 0x0680;
     uint256 private constant C_PRODUCT_0 = 0x0680;
     uint256 private constant C_RANDOM = 0x06c0;
+    uint256 private constant ROUND_2_END = 0x0700;
 
     // Proof, round 3 of the transcript.
     uint256 private constant STATE_3 = 0x0700;
@@ -111,6 +118,7 @@ contract Halo2Verifier {
     uint256 private constant C_QUOTIENT_1 = 0x0760;
     uint256 private constant C_QUOTIENT_2 = 0x07a0;
     uint256 private constant C_QUOTIENT_3 = 0x07e0;
+    uint256 private constant ROUND_3_END = 0x0820;
 
     // Proof, round 4 of the transcript.
     uint256 private constant STATE_4 = 0x0820;
@@ -152,11 +160,13 @@ contract Halo2Verifier {
     uint256 private constant STATE_5 = 0x0c40;
     uint256 private constant ROUND_5 = 0x0c60;
     uint256 private constant W = 0x0c60;
+    uint256 private constant ROUND_5_END = 0x0ca0;
 
     // Proof, round 6 of the transcript.
     uint256 private constant STATE_6 = 0x0ca0;
     uint256 private constant ROUND_6 = 0x0cc0;
     uint256 private constant W_PRIME = 0x0cc0;
+    uint256 private constant ROUND_6_END = 0x0d00;
 
     // Challenges.
     uint256 private constant CHALLENGE_0 = 0x0d00;
@@ -237,13 +247,32 @@ contract Halo2Verifier {
         return SRS_UNSAFE;
     }
 
+    /// @notice Commitments in a verifying key: fixed columns, permutation columns.
+    function keyShape() external pure returns (uint256, uint256) {
+        return (14, 1);
+    }
+
     /// @dev verify(address vk, uint256[] instances, bytes proof) returns (bool).
     fallback() external {
         if (msg.sig != IHalo2Verifier.verify.selector) revert UnknownFunction(msg.sig);
         assembly {
+            // The verdict is false.
             function fail() {
                 mstore(0x00, 0)
                 return(0x00, 0x20)
+            }
+
+            // Whether the points at [p, end) have canonical coordinates and are on the curve.
+            // Infinity, (0, 0), is not on the curve: it passes only where `zero` is 1.
+            function areOnCurve(p, end, zero) -> yes {
+                yes := 1
+                for {} lt(p, end) { p := add(p, 0x40) } {
+                    let x := mload(p)
+                    let y := mload(add(p, 0x20))
+                    let cubic := addmod(mulmod(mulmod(x, x, Q), x, Q), 3, Q)
+                    let onCurve := and(eq(mulmod(y, y, Q), cubic), and(lt(x, Q), lt(y, Q)))
+                    yes := and(yes, or(onCurve, and(zero, iszero(or(x, y)))))
+                }
             }
 
             let r := R
@@ -324,60 +353,51 @@ contract Halo2Verifier {
                 calldatacopy(ROUND_6, add(proof, 0x7c0), 0x40)
             }
 
-            // 4. Every scalar is canonical, no point is at infinity. That points are canonical and
-            // on the curve is checked by the precompiles: each of them is added or multiplied.
+            // 4. Every scalar is canonical, every point canonical and on the curve; only fixed
+            // columns may commit to infinity (they are zero). From here on a precompile can fail
+            // for want of gas only, and then the call reverts: false is always the verdict.
             {
-                let bad
-                let max := sub(r, 1)
-                bad := or(bad, gt(mload(E_ADVICE_0), max))
-                bad := or(bad, gt(mload(E_ADVICE_4), max))
-                bad := or(bad, gt(mload(E_ADVICE_4_NEXT), max))
-                bad := or(bad, gt(mload(E_ADVICE_1), max))
-                bad := or(bad, gt(mload(E_ADVICE_2), max))
-                bad := or(bad, gt(mload(E_ADVICE_5), max))
-                bad := or(bad, gt(mload(E_ADVICE_5_NEXT), max))
-                bad := or(bad, gt(mload(E_ADVICE_7), max))
-                bad := or(bad, gt(mload(E_ADVICE_0_NEXT), max))
-                bad := or(bad, gt(mload(E_ADVICE_1_NEXT), max))
-                bad := or(bad, gt(mload(E_ADVICE_2_NEXT), max))
-                bad := or(bad, gt(mload(E_ADVICE_6), max))
-                bad := or(bad, gt(mload(E_ADVICE_3), max))
-                bad := or(bad, gt(mload(E_ADVICE_7_NEXT), max))
-                bad := or(bad, gt(mload(E_FIXED_0), max))
-                bad := or(bad, gt(mload(E_FIXED_1), max))
-                bad := or(bad, gt(mload(E_FIXED_2), max))
-                bad := or(bad, gt(mload(E_FIXED_3), max))
-                bad := or(bad, gt(mload(E_FIXED_4), max))
-                bad := or(bad, gt(mload(E_FIXED_7), max))
-                bad := or(bad, gt(mload(E_FIXED_5), max))
-                bad := or(bad, gt(mload(E_FIXED_6), max))
-                bad := or(bad, gt(mload(E_FIXED_8), max))
-                bad := or(bad, gt(mload(E_FIXED_9), max))
-                bad := or(bad, gt(mload(E_FIXED_10), max))
-                bad := or(bad, gt(mload(E_FIXED_11), max))
-                bad := or(bad, gt(mload(E_FIXED_12), max))
-                bad := or(bad, gt(mload(E_FIXED_13), max))
-                bad := or(bad, gt(mload(E_RANDOM), max))
-                bad := or(bad, gt(mload(E_SIGMA_0), max))
-                bad := or(bad, gt(mload(E_PRODUCT_0), max))
-                bad := or(bad, gt(mload(E_PRODUCT_0_NEXT), max))
-                bad := or(bad, iszero(mload(add(C_ADVICE_0, 0x20))))
-                bad := or(bad, iszero(mload(add(C_ADVICE_1, 0x20))))
-                bad := or(bad, iszero(mload(add(C_ADVICE_2, 0x20))))
-                bad := or(bad, iszero(mload(add(C_ADVICE_3, 0x20))))
-                bad := or(bad, iszero(mload(add(C_ADVICE_4, 0x20))))
-                bad := or(bad, iszero(mload(add(C_ADVICE_5, 0x20))))
-                bad := or(bad, iszero(mload(add(C_ADVICE_6, 0x20))))
-                bad := or(bad, iszero(mload(add(C_ADVICE_7, 0x20))))
-                bad := or(bad, iszero(mload(add(C_PRODUCT_0, 0x20))))
-                bad := or(bad, iszero(mload(add(C_RANDOM, 0x20))))
-                bad := or(bad, iszero(mload(add(C_QUOTIENT, 0x20))))
-                bad := or(bad, iszero(mload(add(C_QUOTIENT_1, 0x20))))
-                bad := or(bad, iszero(mload(add(C_QUOTIENT_2, 0x20))))
-                bad := or(bad, iszero(mload(add(C_QUOTIENT_3, 0x20))))
-                bad := or(bad, iszero(mload(add(W, 0x20))))
-                bad := or(bad, iszero(mload(add(W_PRIME, 0x20))))
-                if bad { fail() }
+                let good := areOnCurve(FIXED_POINTS, SIGMA_POINTS, 1)
+                good := and(good, areOnCurve(SIGMA_POINTS, KEY_END, 0))
+                good := and(good, areOnCurve(ROUND_0, ROUND_0_END, 0))
+                good := and(good, areOnCurve(ROUND_1, ROUND_1_END, 0))
+                good := and(good, areOnCurve(ROUND_2, ROUND_2_END, 0))
+                good := and(good, areOnCurve(ROUND_3, ROUND_3_END, 0))
+                good := and(good, areOnCurve(ROUND_5, ROUND_5_END, 0))
+                good := and(good, areOnCurve(ROUND_6, ROUND_6_END, 0))
+                good := and(good, lt(mload(E_ADVICE_0), r))
+                good := and(good, lt(mload(E_ADVICE_4), r))
+                good := and(good, lt(mload(E_ADVICE_4_NEXT), r))
+                good := and(good, lt(mload(E_ADVICE_1), r))
+                good := and(good, lt(mload(E_ADVICE_2), r))
+                good := and(good, lt(mload(E_ADVICE_5), r))
+                good := and(good, lt(mload(E_ADVICE_5_NEXT), r))
+                good := and(good, lt(mload(E_ADVICE_7), r))
+                good := and(good, lt(mload(E_ADVICE_0_NEXT), r))
+                good := and(good, lt(mload(E_ADVICE_1_NEXT), r))
+                good := and(good, lt(mload(E_ADVICE_2_NEXT), r))
+                good := and(good, lt(mload(E_ADVICE_6), r))
+                good := and(good, lt(mload(E_ADVICE_3), r))
+                good := and(good, lt(mload(E_ADVICE_7_NEXT), r))
+                good := and(good, lt(mload(E_FIXED_0), r))
+                good := and(good, lt(mload(E_FIXED_1), r))
+                good := and(good, lt(mload(E_FIXED_2), r))
+                good := and(good, lt(mload(E_FIXED_3), r))
+                good := and(good, lt(mload(E_FIXED_4), r))
+                good := and(good, lt(mload(E_FIXED_7), r))
+                good := and(good, lt(mload(E_FIXED_5), r))
+                good := and(good, lt(mload(E_FIXED_6), r))
+                good := and(good, lt(mload(E_FIXED_8), r))
+                good := and(good, lt(mload(E_FIXED_9), r))
+                good := and(good, lt(mload(E_FIXED_10), r))
+                good := and(good, lt(mload(E_FIXED_11), r))
+                good := and(good, lt(mload(E_FIXED_12), r))
+                good := and(good, lt(mload(E_FIXED_13), r))
+                good := and(good, lt(mload(E_RANDOM), r))
+                good := and(good, lt(mload(E_SIGMA_0), r))
+                good := and(good, lt(mload(E_PRODUCT_0), r))
+                good := and(good, lt(mload(E_PRODUCT_0_NEXT), r))
+                if iszero(good) { fail() }
             }
 
             // 5. x^n for n = 2^k, where the polynomials are opened, and the distances from u.
@@ -454,10 +474,12 @@ contract Halo2Verifier {
                     mstore(add(SUM, 0x60), product)
                     mstore(add(SUM, 0x80), sub(r, 2))
                     mstore(add(SUM, 0xa0), r)
-                    let done := staticcall(gas(), 0x05, SUM, 0xc0, 0x00, 0x20)
+                    if iszero(staticcall(gas(), 0x05, SUM, 0xc0, 0x00, 0x20)) {
+                        revert(0, 0)
+                    }
                     let inverse := mload(0x00)
-                    // Also fails if some d is 0.
-                    if iszero(and(done, eq(mulmod(product, inverse, r), 1))) { fail() }
+                    // Not so if some d is 0.
+                    if iszero(eq(mulmod(product, inverse, r), 1)) { fail() }
                     product := inverse
                 }
 
@@ -885,242 +907,119 @@ contract Halo2Verifier {
                 mstore(VALUE, sub(r, value))
             }
 
-            // 10. Multi-opening, points. In `and`, the call on the right runs first: FOLD holds
-            // (point, scalar); their product is followed by the next point and added to it.
+            // 10. Multi-opening, points: FOLD holds (point, scalar); their product goes to PAIR,
+            // where the next point follows, and their sum back to FOLD. Last commitment first.
+            let done := 1
             // The quotient from its pieces.
             mcopy(FOLD, C_QUOTIENT_3, 0x40)
             mstore(add(FOLD, 0x40), mload(X_TO_N))
             mcopy(add(PAIR, 0x40), C_QUOTIENT_2, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_QUOTIENT_1, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_QUOTIENT, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(C_QUOTIENT, FOLD, 0x40)
             mstore(add(FOLD, 0x40), mload(MU))
             // Set 0.
             mcopy(FOLD, C_PRODUCT_0, 0x40)
             mcopy(add(PAIR, 0x40), C_ADVICE_7, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_ADVICE_5, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_ADVICE_2, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_ADVICE_1, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_ADVICE_4, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_ADVICE_0, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(SUM, FOLD, 0x40)
             // Set 1.
             mcopy(FOLD, C_RANDOM, 0x40)
             mcopy(add(PAIR, 0x40), C_QUOTIENT, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_SIGMA_0, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_13, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_12, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_11, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_10, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_9, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_8, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_6, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_5, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_7, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_4, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_3, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_2, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_1, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_FIXED_0, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_ADVICE_3, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mcopy(add(PAIR, 0x40), C_ADVICE_6, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
             mstore(add(FOLD, 0x40), mload(SCALE_1))
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40))
+            done := and(done, staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40))
             // Minus the opened value times the generator.
             mstore(FOLD, 1)
             mstore(add(FOLD, 0x20), 2)
             mstore(add(FOLD, 0x40), mload(VALUE))
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40))
+            done := and(done, staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40))
             // Minus W times the points of set 0.
             mcopy(FOLD, W, 0x40)
             mstore(add(FOLD, 0x40), sub(r, mulmod(mload(DISTANCE), mload(DISTANCE_NEXT), r)))
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40))
+            done := and(done, staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40))
             // Plus u W'.
             mcopy(FOLD, W_PRIME, 0x40)
             mstore(add(FOLD, 0x40), mload(U))
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40))
+            done := and(done, staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40))
 
             // 11. e(SUM, G2) e(-W', tau G2) = 1.
             mstore(add(SUM, 0x40), G2_X_IM)
@@ -1133,9 +1032,8 @@ contract Halo2Verifier {
             mstore(add(SUM, 0x120), TAU_G2_X_RE)
             mstore(add(SUM, 0x140), TAU_G2_Y_IM)
             mstore(add(SUM, 0x160), TAU_G2_Y_RE)
-            mstore(0x00, 0)
-            let paired := staticcall(gas(), 0x08, SUM, 0x180, 0x00, 0x20)
-            mstore(0x00, and(paired, eq(mload(0x00), 1)))
+            done := and(done, staticcall(gas(), 0x08, SUM, 0x180, 0x00, 0x20))
+            if iszero(and(done, eq(returndatasize(), 0x20))) { revert(0, 0) }
             return(0x00, 0x20)
         }
     }

@@ -12,7 +12,7 @@ use crate::constraints::{self, INSTANCE, L_BLIND, L_FIRST, L_LAST};
 use crate::memory::Memory;
 use crate::names;
 use crate::opening::{self, SetView};
-use crate::protocol::{Item, Protocol};
+use crate::protocol::{Item, Polynomial, Protocol};
 use crate::yul::Yul;
 use crate::{GenerateError, SrsVerifierPart};
 
@@ -26,6 +26,8 @@ struct RoundView {
     /// Slot of the state before it; none for the first round, which starts from the key digest.
     state: Option<String>,
     data: String,
+    /// End of the data, if it is points.
+    points_end: Option<String>,
     offset: Hex,
     len: Hex,
     /// With the state before it.
@@ -61,6 +63,8 @@ struct Contract<'a> {
     points: usize,
     scalars: usize,
     proof_len: usize,
+    fixed: usize,
+    sigmas: usize,
     key_code_len: usize,
     key_digested: Hex,
     multiplications: usize,
@@ -77,7 +81,6 @@ struct Contract<'a> {
     memory: &'a Memory,
     rounds: Vec<RoundView>,
     scalar_slots: Vec<String>,
-    point_slots: Vec<String>,
     rotations: Vec<RotationView>,
     /// Statements, each of which sets `d` to a value to be inverted.
     inverses: Vec<String>,
@@ -130,20 +133,19 @@ pub(crate) fn render(
             Item::Point(_) => None,
         })
         .collect();
-    let point_slots: Vec<String> = items()
-        .filter_map(|item| match item {
-            Item::Point(point) => Some(names::point(*point)),
-            Item::Evaluation(..) => None,
-        })
-        .collect();
+    let points = items()
+        .filter(|item| matches!(item, Item::Point(_)))
+        .count();
     let root = Fr::ROOT_OF_UNITY.pow([1 << (Fr::S - MAX_K)]);
     let backwards = protocol.rotations().iter().any(|rotation| *rotation < 0);
     let root_inverse = backwards.then(|| root.invert().unwrap_or(Fr::ZERO));
     let contract = Contract {
         command: crate::COMMAND,
-        points: point_slots.len(),
+        points,
         scalars: scalar_slots.len(),
         proof_len: protocol.proof_len(),
+        fixed: protocol.fixed,
+        sigmas: protocol.sigmas,
         key_code_len: key_len(protocol) + 1,
         key_digested: Hex(key_len(protocol) + 64),
         multiplications: opening::multiplications(protocol),
@@ -160,7 +162,6 @@ pub(crate) fn render(
         memory: &memory,
         rounds,
         scalar_slots,
-        point_slots,
         rotations,
         inverses,
         last_row: last_row(protocol.blinding_factors + 1),
@@ -182,7 +183,7 @@ pub(crate) fn render(
 
 /// Bytes of the verifying-key data.
 pub(crate) fn key_len(protocol: &Protocol) -> usize {
-    64 + 64 * protocol.key_polynomials().count()
+    64 + 64 * (protocol.fixed + protocol.sigmas)
 }
 
 fn key_slots(memory: &mut Memory, protocol: &Protocol) {
@@ -192,9 +193,15 @@ fn key_slots(memory: &mut Memory, protocol: &Protocol) {
     memory.name("KEY", memory.top());
     memory.slot("K", 1);
     memory.slot("COUNT", 1);
-    for polynomial in protocol.key_polynomials() {
-        memory.slot(names::commitment(polynomial), 2);
+    memory.name("FIXED_POINTS", memory.top());
+    for column in 0..protocol.fixed {
+        memory.slot(names::commitment(Polynomial::Fixed(column)), 2);
     }
+    memory.name("SIGMA_POINTS", memory.top());
+    for column in 0..protocol.sigmas {
+        memory.slot(names::commitment(Polynomial::Sigma(column)), 2);
+    }
+    memory.name("KEY_END", memory.top());
 }
 
 fn round_slots(memory: &mut Memory, protocol: &Protocol) -> Vec<RoundView> {
@@ -216,6 +223,12 @@ fn round_slots(memory: &mut Memory, protocol: &Protocol) -> Vec<RoundView> {
                 }
             };
         }
+        // A round has points or evaluations, never both.
+        let end = matches!(round.items.first(), Some(Item::Point(_))).then(|| {
+            let name = format!("{data}_END");
+            memory.name(&name, memory.top());
+            name
+        });
         let challenges = round
             .challenges
             .iter()
@@ -224,6 +237,7 @@ fn round_slots(memory: &mut Memory, protocol: &Protocol) -> Vec<RoundView> {
         views.push(RoundView {
             state,
             data,
+            points_end: end,
             offset: Hex(offset),
             len: Hex(round.len()),
             hashed: Hex(32 + round.len()),

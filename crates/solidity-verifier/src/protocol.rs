@@ -168,13 +168,6 @@ impl Protocol {
         self.rounds.iter().map(Round::len).sum()
     }
 
-    /// Commitments in the verifying key: fixed columns, then permutation polynomials.
-    pub(crate) fn key_polynomials(&self) -> impl Iterator<Item = Polynomial> {
-        (0..self.fixed)
-            .map(Polynomial::Fixed)
-            .chain((0..self.sigmas).map(Polynomial::Sigma))
-    }
-
     /// Evaluations of the products, in proof order.
     fn product_evaluations(&self) -> impl Iterator<Item = (Polynomial, i32)> {
         let count = self.chunks.len();

@@ -13,7 +13,8 @@ import {IHalo2Verifier} from "../interfaces/IHalo2Verifier.sol";
 /// multiplications and one pairing of two pairs. The constants below are memory addresses: a
 /// point takes two words, its x coordinate first. C_ names are commitments, E_ names are
 /// evaluations: E_ADVICE_0 is advice column 0 at x, E_ADVICE_0_NEXT the same at omega x. The
-/// fallback owns all of memory.
+/// fallback owns all of memory. Without enough gas the call reverts, so that nobody can turn a
+/// valid proof into a verdict of false by sparing gas.
 contract Halo2Verifier {
     /// @notice The called function does not exist.
     error UnknownFunction(bytes4 selector);
@@ -74,13 +75,32 @@ contract Halo2Verifier {
         return SRS_UNSAFE;
     }
 
+    /// @notice Commitments in a verifying key: fixed columns, permutation columns.
+    function keyShape() external pure returns (uint256, uint256) {
+        return ({{ fixed }}, {{ sigmas }});
+    }
+
     /// @dev verify(address vk, uint256[] instances, bytes proof) returns (bool).
     fallback() external {
         if (msg.sig != IHalo2Verifier.verify.selector) revert UnknownFunction(msg.sig);
         assembly {
+            // The verdict is false.
             function fail() {
                 mstore(0x00, 0)
                 return(0x00, 0x20)
+            }
+
+            // Whether the points at [p, end) have canonical coordinates and are on the curve.
+            // Infinity, (0, 0), is not on the curve: it passes only where `zero` is 1.
+            function areOnCurve(p, end, zero) -> yes {
+                yes := 1
+                for {} lt(p, end) { p := add(p, 0x40) } {
+                    let x := mload(p)
+                    let y := mload(add(p, 0x20))
+                    let cubic := addmod(mulmod(mulmod(x, x, Q), x, Q), 3, Q)
+                    let onCurve := and(eq(mulmod(y, y, Q), cubic), and(lt(x, Q), lt(y, Q)))
+                    yes := and(yes, or(onCurve, and(zero, iszero(or(x, y)))))
+                }
             }
 
             let r := R
@@ -139,18 +159,21 @@ contract Halo2Verifier {
 {%- endfor %}
             }
 
-            // 4. Every scalar is canonical, no point is at infinity. That points are canonical and
-            // on the curve is checked by the precompiles: each of them is added or multiplied.
+            // 4. Every scalar is canonical, every point canonical and on the curve; only fixed
+            // columns may commit to infinity (they are zero). From here on a precompile can fail
+            // for want of gas only, and then the call reverts: false is always the verdict.
             {
-                let bad
-                let max := sub(r, 1)
+                let good := areOnCurve(FIXED_POINTS, SIGMA_POINTS, 1)
+                good := and(good, areOnCurve(SIGMA_POINTS, KEY_END, 0))
+{%- for round in rounds %}
+{%- if let Some(end) = round.points_end %}
+                good := and(good, areOnCurve({{ round.data }}, {{ end }}, 0))
+{%- endif %}
+{%- endfor %}
 {%- for name in scalar_slots %}
-                bad := or(bad, gt(mload({{ name }}), max))
+                good := and(good, lt(mload({{ name }}), r))
 {%- endfor %}
-{%- for name in point_slots %}
-                bad := or(bad, iszero(mload(add({{ name }}, 0x20))))
-{%- endfor %}
-                if bad { fail() }
+                if iszero(good) { fail() }
             }
 
             // 5. x^n for n = 2^k, where the polynomials are opened, and the distances from u.
@@ -225,10 +248,12 @@ contract Halo2Verifier {
                     mstore(add(SUM, 0x60), product)
                     mstore(add(SUM, 0x80), sub(r, 2))
                     mstore(add(SUM, 0xa0), r)
-                    let done := staticcall(gas(), 0x05, SUM, 0xc0, 0x00, 0x20)
+                    if iszero(staticcall(gas(), 0x05, SUM, 0xc0, 0x00, 0x20)) {
+                        revert(0, 0)
+                    }
                     let inverse := mload(0x00)
-                    // Also fails if some d is 0.
-                    if iszero(and(done, eq(mulmod(product, inverse, r), 1))) { fail() }
+                    // Not so if some d is 0.
+                    if iszero(eq(mulmod(product, inverse, r), 1)) { fail() }
                     product := inverse
                 }
 
@@ -323,8 +348,9 @@ contract Halo2Verifier {
                 mstore(VALUE, sub(r, value))
             }
 
-            // 10. Multi-opening, points. In `and`, the call on the right runs first: FOLD holds
-            // (point, scalar); their product is followed by the next point and added to it.
+            // 10. Multi-opening, points: FOLD holds (point, scalar); their product goes to PAIR,
+            // where the next point follows, and their sum back to FOLD. Last commitment first.
+            let done := 1
 {%- if quotient_pieces.len() > 1 %}
             // The quotient from its pieces.
 {%- for name in quotient_pieces %}
@@ -333,12 +359,8 @@ contract Halo2Verifier {
             mstore(add(FOLD, 0x40), mload(X_TO_N))
 {%- else %}
             mcopy(add(PAIR, 0x40), {{ name }}, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
 {%- endif %}
 {%- endfor %}
             mcopy(C_QUOTIENT, FOLD, 0x40)
@@ -351,24 +373,16 @@ contract Halo2Verifier {
             mcopy(FOLD, {{ name }}, 0x40)
 {%- else %}
             mcopy(add(PAIR, 0x40), {{ name }}, 0x40)
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
 {%- endif %}
 {%- endfor %}
 {%- if loop.first %}
             mcopy(SUM, FOLD, 0x40)
 {%- else %}
             mstore(add(FOLD, 0x40), mload({{ set.scale_slot }}))
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40))
+            done := and(done, staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40))
 {%- if !loop.last %}
             mstore(add(FOLD, 0x40), mload(MU))
 {%- endif %}
@@ -378,30 +392,18 @@ contract Halo2Verifier {
             mstore(FOLD, 1)
             mstore(add(FOLD, 0x20), 2)
             mstore(add(FOLD, 0x40), mload(VALUE))
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40))
+            done := and(done, staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40))
             // Minus W times the points of set 0.
             mcopy(FOLD, W, 0x40)
 {{ vanishing_of_set_0 }}
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40))
+            done := and(done, staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40))
             // Plus u W'.
             mcopy(FOLD, W_PRIME, 0x40)
             mstore(add(FOLD, 0x40), mload(U))
-            if iszero(
-                and(
-                    staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40),
-                    staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40)
-                )
-            ) { fail() }
+            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40))
+            done := and(done, staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40))
 
             // 11. e(SUM, G2) e(-W', tau G2) = 1.
             mstore(add(SUM, 0x40), G2_X_IM)
@@ -414,9 +416,8 @@ contract Halo2Verifier {
             mstore(add(SUM, 0x120), TAU_G2_X_RE)
             mstore(add(SUM, 0x140), TAU_G2_Y_IM)
             mstore(add(SUM, 0x160), TAU_G2_Y_RE)
-            mstore(0x00, 0)
-            let paired := staticcall(gas(), 0x08, SUM, 0x180, 0x00, 0x20)
-            mstore(0x00, and(paired, eq(mload(0x00), 1)))
+            done := and(done, staticcall(gas(), 0x08, SUM, 0x180, 0x00, 0x20))
+            if iszero(and(done, eq(returndatasize(), 0x20))) { revert(0, 0) }
             return(0x00, 0x20)
         }
     }

@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::OnceLock;
 
-use common::evm::{Chain, GAS_LIMIT, Outcome};
+use common::evm::{Chain, Outcome};
 use common::{Bench, KEY, VERIFIER, Word, plus, q, word};
 use haloracle_prover::{Proof, VerifyingKey};
 use haloracle_solidity_verifier::{calldata, vk_code};
@@ -145,6 +145,8 @@ fn other_functions_answer_or_revert() {
         Outcome::Return(bench.srs.hash().to_vec())
     );
     assert_eq!(call("srsUnsafe()"), Outcome::Return(small(1).to_vec()));
+    let key_shape = [small(14), small(1)].concat();
+    assert_eq!(call("keyShape()"), Outcome::Return(key_shape));
     assert_eq!(
         call("verify()"),
         Outcome::Failure,
@@ -272,35 +274,43 @@ fn a_changed_key_is_rejected() {
     }
 }
 
+/// Gas of a valid call.
+fn needed() -> u64 {
+    common::answer(&bench().chain, &valid_call()).1
+}
+
 #[test]
-fn a_broken_key_burns_gas_but_still_answers() {
-    // Off the curve: the first precompile to see it takes all gas but a 64th.
+fn invalid_proofs_cost_no_more_than_valid_ones() {
+    let valid = valid_call();
+    let start = valid.len() - bench().proof.evm.len();
+    for word in 0..bench().proof.evm.len() / 32 {
+        let mut changed = valid.clone();
+        changed[start + 32 * word + 31] ^= 1;
+        let (verdict, gas) = common::answer(&bench().chain, &changed);
+        assert!(
+            !verdict && gas <= needed() + 1000,
+            "proof word {word}: {gas} gas"
+        );
+    }
+    // No precompile, which would take all gas, sees a key's point off the curve.
     let mut data = bench().key().to_data();
     let last = data.len() - 1;
     data[last] ^= 1;
     let mut chain = bench().chain.clone();
     chain.put(KEY, &vk_code(&data));
-    let call = calldata(&KEY, &bench().proof.instances, &bench().proof.evm);
-    let (verdict, gas) = common::answer(&chain, &call);
-    assert!(!verdict && gas < GAS_LIMIT);
+    let (verdict, gas) = common::answer(&chain, &valid);
+    assert!(!verdict && gas < needed() / 4, "{gas} gas");
 }
 
 #[test]
-fn invalid_proofs_are_answered_within_the_gas_of_a_valid_one() {
+fn want_of_gas_never_turns_a_valid_proof_into_a_false_verdict() {
     let valid = valid_call();
-    let needed = common::answer(&bench().chain, &valid).1;
-    // A call keeps a 64th of its gas when a precompile fails; the router keeps as much.
-    let limit = needed + needed / 32;
-    let outcome = |data: &[u8]| bench().chain.call_with_gas(VERIFIER, data, limit).0;
-    assert_eq!(outcome(&valid), Outcome::Return(small(1).to_vec()));
-    let start = valid.len() - bench().proof.evm.len();
-    for word in 0..bench().proof.evm.len() / 32 {
-        let mut changed = valid.clone();
-        changed[start + 32 * word + 31] ^= 1;
-        assert_eq!(
-            outcome(&changed),
-            Outcome::Return(small(0).to_vec()),
-            "proof word {word}"
+    let truth = Outcome::Return(small(1).to_vec());
+    for limit in (1_000..needed() + 20_000).step_by(500) {
+        let outcome = bench().chain.call_with_gas(VERIFIER, &valid, limit).0;
+        assert!(
+            outcome == truth || outcome == Outcome::Failure,
+            "{limit} gas: {outcome:?}"
         );
     }
 }
