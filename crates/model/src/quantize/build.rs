@@ -21,7 +21,10 @@ pub(super) struct Draft<'m> {
 /// How scales are taken from calibrated ranges.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Choice {
-    /// Factor on the calibrated maximum of hidden ReLU units.
+    /// Where the top of a hidden ReLU unit lies between its calibrated maximum (0) and what
+    /// the box can reach (1), geometrically.
+    pub(super) headroom: f64,
+    /// Factor on the calibrated maximum.
     pub(super) clip: f64,
     /// Half-width of a sigmoid's table in logits.
     pub(super) radius: f64,
@@ -211,7 +214,7 @@ impl Context<'_> {
                     .iter()
                     .zip(reachable.iter().zip(least))
                     .map(|(seen, (most, least))| UnitScale {
-                        step: scale::relu_step(*seen, *most, choice.clip, max).max(least),
+                        step: scale::relu_step(*seen, *most, choice, max).max(least),
                         zero: 0.0,
                     })
                     .collect();

@@ -177,7 +177,7 @@ pub fn quantize(
             targets,
             best: Box::new(best),
         }),
-        (None, Some(error)) => Err(error.into()),
+        (None, Some(error)) => Err(error),
         (None, None) => Err(bad_width(options)),
     }
 }

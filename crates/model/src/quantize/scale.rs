@@ -1,11 +1,15 @@
 //! Scales: what one digit of a unit stands for.
 
 use super::Samples;
+use super::build::Choice;
 use crate::float::{Activation, FloatLayer};
 use crate::integer::OutputField;
 
 /// Room around the calibrated outputs, as part of their range on each side.
 const OUTPUT_HEADROOM: f64 = 0.05;
+/// Hidden units' tops lie above the calibrated maximum by this factor, so that rounding on
+/// the way there does not clip it.
+const ROUNDING_ROOM: f64 = 1.05;
 /// Outputs whose ranges differ by less share one scale, so that raw digits compare.
 const SHARED_SCALE_RATIO: f64 = 8.0;
 /// Largest significand of an output's step: two decimal figures.
@@ -49,13 +53,18 @@ pub(super) fn seen(samples: &Samples, rows: &[usize], index: usize) -> Vec<Seen>
         .collect()
 }
 
-/// Step of a hidden ReLU unit whose range is `seen`, clipped at `clip` times its maximum.
+/// Step of a hidden ReLU unit whose range is `seen` on the data and `reachable` in the box.
 ///
 /// A unit that calibration hardly activates gets a quarter of its negative range, so that it
 /// still answers, coarsely, where the box goes beyond the calibration. Digits for more than
 /// what the box can reach would be wasted.
-pub(super) fn relu_step(seen: Seen, reachable: Seen, clip: f64, max_digit: f64) -> f64 {
-    let range = (seen.hi * clip).max(-seen.lo * 0.25).min(reachable.hi);
+pub(super) fn relu_step(seen: Seen, reachable: Seen, choice: Choice, max_digit: f64) -> f64 {
+    let least = (seen.hi * choice.clip * ROUNDING_ROOM).max(-seen.lo * 0.25);
+    let range = if least > 0.0 && reachable.hi > least {
+        least.powf(1.0 - choice.headroom) * reachable.hi.powf(choice.headroom)
+    } else {
+        least.min(reachable.hi)
+    };
     if range > 0.0 {
         range / max_digit
     } else {

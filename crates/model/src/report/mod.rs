@@ -15,10 +15,13 @@ use crate::quantize::{QuantizeError, Samples};
 
 pub(crate) use class::ClassRule;
 pub use layers::LayerReport;
+pub(crate) use whole_box::BoxPoints;
 pub use whole_box::BoxReport;
 
 /// Points of the scatter plot that the report keeps.
 const MAX_POINTS: usize = 600;
+/// Points of the whole box that are compared.
+const BOX_POINTS: usize = 500;
 
 /// How well an integer model reproduces its float model on the calibration data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -229,7 +232,8 @@ impl Report {
             features: features(integer, data),
             outputs: outputs(integer),
             layers: tally.finish(),
-            whole_box: BoxReport::new(model, integer, rule, range)?,
+            whole_box: BoxPoints::new(model, &integer.input, BOX_POINTS)?
+                .compare(integer, rule, range)?,
             histogram: Histogram::new(pairs.iter().map(|(_, a, b)| b - a)),
             points: pairs.into_iter().step_by(stride).collect(),
         })

@@ -3,12 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::class::ClassRule;
-use crate::float::FloatModel;
-use crate::integer::IntegerModel;
-use crate::quantize::QuantizeError;
-
-/// Points that are compared.
-const POINTS: usize = 500;
+use crate::float::{FloatError, FloatModel};
+use crate::integer::{InputSchema, IntegerModel, ModelError};
 
 /// Float against integer on points spread evenly over the domain box.
 ///
@@ -29,49 +25,70 @@ pub struct BoxReport {
     pub saturated: usize,
 }
 
-impl BoxReport {
-    pub(super) fn new(
+/// Points of the box with the float model's answers.
+pub(crate) struct BoxPoints {
+    raw: Vec<Vec<i64>>,
+    float: Vec<Vec<f64>>,
+}
+
+impl BoxPoints {
+    /// The first `count` points of a fixed sequence.
+    pub(crate) fn new(
         model: &FloatModel,
+        input: &InputSchema,
+        count: usize,
+    ) -> Result<Self, FloatError> {
+        let mut state = 0u64;
+        let raw: Vec<Vec<i64>> = (0..count).map(|_| point(input, &mut state)).collect();
+        let answer = |raw: &Vec<i64>| {
+            let real: Vec<f64> = input
+                .features
+                .iter()
+                .zip(raw)
+                .map(|(feature, raw)| *raw as f64 / 10f64.powi(i32::from(feature.decimals)))
+                .collect();
+            Ok(model.run(&real)?.outputs().to_vec())
+        };
+        Ok(Self {
+            float: raw.iter().map(answer).collect::<Result<_, _>>()?,
+            raw,
+        })
+    }
+
+    /// Compares the integer model; percentages refer to `output_range`.
+    pub(crate) fn compare(
+        &self,
         integer: &IntegerModel,
         rule: ClassRule,
         output_range: f64,
-    ) -> Result<Self, QuantizeError> {
+    ) -> Result<BoxReport, ModelError> {
         let top = integer.max_digit();
         let (mut sum, mut worst, mut agreeing, mut saturated) = (0.0, 0.0f64, 0, 0);
-        let mut state = 0u64;
-        for _ in 0..POINTS {
-            let raw = point(integer, &mut state);
-            let real: Vec<f64> = integer
-                .input
-                .features
-                .iter()
-                .zip(&raw)
-                .map(|(feature, raw)| *raw as f64 / 10f64.powi(i32::from(feature.decimals)))
-                .collect();
-            let float = model.run(&real)?;
-            let answer = integer.outputs_real(&raw)?;
-            agreeing += usize::from(rule.class(&answer) == rule.class(float.outputs()));
-            for ((field, float), answer) in integer.output.iter().zip(float.outputs()).zip(answer) {
+        for (raw, float) in self.raw.iter().zip(&self.float) {
+            let answer = integer.outputs_real(raw)?;
+            agreeing += usize::from(rule.class(&answer) == rule.class(float));
+            for ((field, float), answer) in integer.output.iter().zip(float).zip(answer) {
                 let clamped = float.clamp(field.real(0), field.real(top));
                 saturated += usize::from(clamped != *float);
                 sum += (clamped - answer).abs();
                 worst = worst.max((clamped - answer).abs());
             }
         }
+        let points = self.raw.len();
         let percent = 100.0 / output_range;
-        Ok(Self {
-            points: POINTS,
-            mean_error_percent: sum / (POINTS * integer.output.len()) as f64 * percent,
+        Ok(BoxReport {
+            points,
+            mean_error_percent: sum / (points * integer.output.len()) as f64 * percent,
             max_error_percent: worst * percent,
-            agreement: agreeing as f64 / POINTS as f64,
+            agreement: agreeing as f64 / points as f64,
             saturated,
         })
     }
 }
 
 /// The next raw input of a fixed pseudo-random sequence, uniform in the box.
-fn point(integer: &IntegerModel, state: &mut u64) -> Vec<i64> {
-    let features = integer.input.features.iter();
+fn point(input: &InputSchema, state: &mut u64) -> Vec<i64> {
+    let features = input.features.iter();
     features
         .map(|feature| {
             let width = u64::from(feature.hi.abs_diff(feature.lo)) + 1;
