@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::process::Command;
+
 use common::{Bench, solc};
 use haloracle_solidity_verifier::{
     COMMAND, CONTRACT_PATH, GenerateError, SrsVerifierPart, Verifier, calldata,
@@ -25,6 +27,33 @@ fn the_committed_contract_is_what_the_generator_writes() {
         source == committed,
         "{CONTRACT_PATH} is out of date: run `{COMMAND}`"
     );
+}
+
+#[test]
+fn the_command_writes_the_same_bytes_and_refuses_a_capped_degree() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("Halo2Verifier.sol");
+    let run = |max_degree: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_generate-verifier"));
+        command
+            .arg(&path)
+            .env("MAX_DEGREE", max_degree)
+            .output()
+            .expect("starts")
+    };
+    // The proof system would silently cut the quotient short.
+    let refused = run("4");
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        message.contains("degree 5") && message.contains("MAX_DEGREE"),
+        "{message}"
+    );
+    assert!(!path.exists(), "no partial file");
+
+    assert!(run("5").status.success());
+    let committed = std::fs::read(solc::root().join(CONTRACT_PATH)).expect("committed");
+    assert!(std::fs::read(&path).expect("written") == committed);
 }
 
 #[test]

@@ -1,22 +1,34 @@
-//! Writes the committed verifier contract anew: run from anywhere in the repository.
+//! Writes the committed verifier contract anew, or to the path given as the only argument.
 
-use std::path::Path;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use haloracle_prover::Srs;
 use haloracle_solidity_verifier::{CONTRACT_PATH, SrsVerifierPart, UNSAFE_SEED_TEXT, Verifier};
 use sha3::{Digest, Keccak256};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run(std::env::args_os().nth(1).map(PathBuf::from)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("generate-verifier: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(path: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
     // The verifier's part of a setup does not depend on its size.
     let srs = Srs::unsafe_setup(1, Keccak256::digest(UNSAFE_SEED_TEXT).into())?;
     let verifier = Verifier::machine()?;
     let source = verifier.generate(&SrsVerifierPart::new(&srs))?;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(CONTRACT_PATH);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let path = path.unwrap_or_else(|| root.join(CONTRACT_PATH));
     std::fs::write(&path, source).map_err(|error| format!("{}: {error}", path.display()))?;
     println!(
-        "{CONTRACT_PATH}: proof {} bytes, verifying key {} bytes, {} curve multiplications",
+        "{}: proof {} bytes, verifying key {} bytes, {} curve multiplications",
+        path.display(),
         verifier.proof_len(),
         verifier.vk_len(),
         verifier.multiplications()
