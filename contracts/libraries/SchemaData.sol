@@ -88,7 +88,8 @@ library SchemaData {
         for (uint256 i = 0; i < header.features; ++i) {
             Feature calldata feature = schema.features[i];
             (int256 lo, int256 hi) = (feature.lo, feature.hi);
-            if (lo > hi || uint256(hi - lo) >> slot != 0) {
+            // An empty box, lo above hi, wraps to a width of no slot.
+            if (uint256(hi - lo) >> slot != 0) {
                 revert IModelRegistry.BadSchema("box does not fit its slot");
             }
             cursor = _writeEntry(cursor, uint32(feature.lo), uint32(feature.hi), feature.decimals);

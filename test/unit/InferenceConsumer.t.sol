@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {InferenceConsumer} from "../../contracts/consumers/InferenceConsumer.sol";
-import {OutputField} from "../../contracts/types/Types.sol";
+import {Delivery, OutputField, State} from "../../contracts/types/Types.sol";
 import {HaloracleTest} from "../base/HaloracleTest.sol";
 import {RecordingConsumer} from "../mocks/Consumers.sol";
 import {PullConsumer} from "../mocks/PullConsumer.sol";
@@ -33,6 +33,18 @@ contract InferenceConsumerTest is HaloracleTest {
         consumer.requireVerified(asked.id, output);
         vm.expectRevert(no);
         consumer.requireVerified(asked.id, outputOf(0, 10));
+    }
+
+    /// A state of modules to come: asserted, hash known, not verified.
+    function test_requireVerified_revertsIfProvisional() public {
+        bytes memory output = outputOf(0, 9);
+        vm.mockCall(
+            address(hub),
+            abi.encodeCall(hub.resultOf, (1)),
+            abi.encode(State.Provisional, Delivery.None, keccak256(output), uint64(1), payee)
+        );
+        vm.expectRevert(abi.encodeWithSelector(InferenceConsumer.NotVerified.selector, 1));
+        consumer.requireVerified(1, output);
     }
 
     function test_requireVerified_revertsIfExpired() public {
