@@ -44,6 +44,7 @@ impl Submitter {
     }
 
     async fn reconcile_slot(&self, slot: &Slot, used: bool, head: Block) -> Result<(), AgentError> {
+        let _same_fork = self.store.fork.read().await;
         let transactions = self.store.transactions(slot)?;
         if !used {
             if slot.state == SlotState::Mined {

@@ -121,6 +121,8 @@ impl Provers {
 
     /// Judges one request and starts proving it.
     async fn take(&mut self, job: Job, head: Block) -> Result<(), AgentError> {
+        let store = Arc::clone(&self.store);
+        let _same_fork = store.fork.read().await;
         if self.store.proof(job.id, self.payee)?.is_some() {
             let from = [JobState::Observed];
             self.store
@@ -250,4 +252,57 @@ fn finish(
 /// Pause after `attempts` failures, in milliseconds.
 pub(crate) fn backoff(attempts: u32) -> u64 {
     RETRY_MS << attempts.min(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{NewJob, tests::open};
+    use haloracle_contracts::{Request, statement::StatementError};
+
+    #[test]
+    fn an_attempt_that_fails_is_made_again_until_it_is_given_up() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = open(dir.path());
+        let new = |nonce| NewJob {
+            id: U256::from(nonce),
+            request: Request::default(),
+            input: vec![].into(),
+            block_number: 1,
+        };
+        for nonce in [1, 2, 3] {
+            store.record(&new(nonce)).expect("written");
+        }
+        let fail = |id, error| {
+            let (id, payee) = (U256::from(id), Address::ZERO);
+            finish(&store, id, payee, 2, Err(error), || unreachable!()).expect("written");
+        };
+        let prover = || ProofError::Prover("no memory".into());
+        let what = "input";
+        fail(1, prover());
+        fail(
+            2,
+            ProofError::Words(StatementError::NotWords { what, bytes: 1 }),
+        );
+        let ids = |now| {
+            let due = store.due(JobState::Observed, 9, now, 9).expect("read");
+            due.iter().map(|job| job.id.to::<u64>()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            ids(now_ms()),
+            [3],
+            "1 rests, 2 is given up, 3 is not held up"
+        );
+        let later = now_ms() + backoff(1);
+        assert_eq!(ids(later), [1, 3]);
+        fail(1, prover());
+        let counts = store.counts().expect("read");
+        assert!(counts.contains(&(JobState::Failed, 2)), "{counts:?}");
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_prover_is_a_failed_attempt() {
+        let outcome = on_thread(|| panic!("out of memory")).await;
+        assert!(matches!(outcome, Err(ProofError::Prover(_))));
+    }
 }

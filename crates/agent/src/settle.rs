@@ -43,3 +43,46 @@ pub(crate) fn target(
         State::__Invalid => closed("in a state that this agent does not know"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{NewJob, StoredProof, tests::open};
+    use haloracle_contracts::Request;
+
+    #[test]
+    fn the_hubs_word_decides() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = open(dir.path());
+        let (id, us, rival) = (
+            U256::from(1),
+            Address::repeat_byte(1),
+            Address::repeat_byte(2),
+        );
+        let new = NewJob {
+            id,
+            request: Request::default(),
+            input: vec![].into(),
+            block_number: 1,
+        };
+        store.record(&new).expect("written");
+        let goes = |state, payee| {
+            target(&store, id, RequestState { state, payee }, us)
+                .expect("read")
+                .0
+        };
+        assert_eq!(goes(State::Open, Address::ZERO), JobState::Observed);
+        assert_eq!(goes(State::Verified, us), JobState::Done);
+        assert_eq!(goes(State::Verified, rival), JobState::Lost);
+        assert_eq!(goes(State::None, Address::ZERO), JobState::Removed);
+        for state in [State::Cancelled, State::Expired, State::Stopped] {
+            assert_eq!(goes(state, Address::ZERO), JobState::Closed);
+        }
+        let proof = StoredProof {
+            output: vec![].into(),
+            proof: vec![].into(),
+        };
+        store.store_proof(id, us, &proof).expect("written");
+        assert_eq!(goes(State::Open, Address::ZERO), JobState::Proved);
+    }
+}

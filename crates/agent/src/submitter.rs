@@ -76,6 +76,7 @@ impl Submitter {
 
     /// Takes one proved request to a broadcast transaction.
     async fn submit(&self, job: Job, head: Block) -> Result<(), AgentError> {
+        let _same_fork = self.store.fork.read().await;
         let Some(proof) = self.store.proof(job.id, self.payee)? else {
             // Proved for a payee of an earlier configuration.
             self.store.drop_proof(job.id)?;

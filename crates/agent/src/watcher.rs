@@ -105,6 +105,7 @@ impl Watcher {
             return Ok(Some(cursor));
         }
         let number = ancestor.map(|block| block.number);
+        let _undoing = self.store.fork.write().await;
         let marked = self.store.unsettle_above(number)?;
         warn!(from = cursor.number, to = ?number, jobs = marked, "chain reorganised");
         self.metrics.reorgs.inc();

@@ -10,35 +10,10 @@ use alloy::{
     primitives::{Address, U256},
     sol_types::SolCall,
 };
-use common::{Asked, LIMIT, PAY, PAYEE, Setup, World, until};
-use haloracle_agent::{AgentError, CancellationToken, run};
+use common::{Agent, Asked, PAY, PAYEE, Setup, World, until};
 use haloracle_contracts::{IInferenceHub, State, statement};
 use haloracle_testkit::{Anvil, Fault, FaultyProxy, anvil::ACCOUNTS, hub::CALLER};
 use serde_json::json;
-use tokio::task::JoinHandle;
-
-/// An agent in this process.
-struct Agent {
-    stop: CancellationToken,
-    task: JoinHandle<Result<(), AgentError>>,
-}
-
-impl Agent {
-    fn start(world: &World) -> Self {
-        haloracle_agent::logging::init(haloracle_agent::LogFormat::Text);
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(run(world.config(), stop.clone()));
-        Self { stop, task }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        let ended = tokio::time::timeout(LIMIT, self.task)
-            .await
-            .expect("it stops");
-        ended.expect("no panic").expect("no error");
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_answered_and_paid_once() {

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
@@ -20,6 +21,8 @@ pub enum Fault {
     Unavailable,
     /// Accepts and stays silent.
     Hang,
+    /// Refuses `eth_getLogs` over more blocks than this.
+    LimitLogs(u64),
     /// Forwards requests and loses the answers: the node acts, the caller does not hear of it.
     LoseAnswers,
 }
@@ -92,6 +95,7 @@ async fn serve(mut client: TcpStream, upstream: String, mut faults: watch::Recei
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 Ok(())
             }
+            Fault::LimitLogs(blocks) => limit_logs(&mut client, &upstream, blocks).await,
             Fault::LoseAnswers => {
                 let mut node = TcpStream::connect(&upstream).await?;
                 let mut request = vec![0u8; 64 * 1024];
@@ -112,5 +116,70 @@ async fn serve(mut client: TcpStream, upstream: String, mut faults: watch::Recei
     tokio::select! {
         _ = exchange => {}
         _ = faults.changed() => {}
+    }
+}
+
+/// Forwards one request after the other, and answers those for too many logs itself.
+async fn limit_logs(client: &mut TcpStream, upstream: &str, blocks: u64) -> io::Result<()> {
+    let mut node = TcpStream::connect(upstream).await?;
+    while let Some((request, body)) = read_message(client).await? {
+        let call: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if call["method"] == "eth_getLogs" && span(&call["params"][0]) > blocks {
+            let refusal = json!({
+                "jsonrpc": "2.0",
+                "id": call["id"],
+                "error": { "code": -32602, "message": "query exceeds max block range" },
+            })
+            .to_string();
+            let length = refusal.len();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+                 content-length: {length}\r\n\r\n{refusal}"
+            );
+            client.write_all(answer.as_bytes()).await?;
+            continue;
+        }
+        node.write_all(&request).await?;
+        let Some((answer, _)) = read_message(&mut node).await? else {
+            return Ok(());
+        };
+        client.write_all(&answer).await?;
+    }
+    Ok(())
+}
+
+/// Blocks that a log filter spans.
+fn span(filter: &Value) -> u64 {
+    let number = |key: &str| {
+        let text = filter[key]
+            .as_str()
+            .and_then(|text| text.strip_prefix("0x"));
+        text.and_then(|digits| u64::from_str_radix(digits, 16).ok())
+            .unwrap_or_default()
+    };
+    (number("toBlock") + 1).saturating_sub(number("fromBlock"))
+}
+
+/// Reads one HTTP message with a content length: all of it, and its body.
+async fn read_message(stream: &mut TcpStream) -> io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+    let mut message = Vec::new();
+    loop {
+        let head = message.windows(4).position(|window| window == b"\r\n\r\n");
+        if let Some(head) = head.map(|end| end + 4) {
+            let text = String::from_utf8_lossy(&message[..head]).to_lowercase();
+            let length = text
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"));
+            let length: usize = length
+                .and_then(|text| text.trim().parse().ok())
+                .unwrap_or(0);
+            if message.len() >= head + length {
+                let body = message[head..].to_vec();
+                return Ok(Some((message, body)));
+            }
+        }
+        if stream.read_buf(&mut message).await? == 0 {
+            return Ok(None);
+        }
     }
 }

@@ -20,6 +20,7 @@ use std::{
 
 use alloy::primitives::{Address, B256, U256};
 use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::RwLock;
 
 pub(crate) use cursor::Checkpoint;
 pub use jobs::JobState;
@@ -78,6 +79,10 @@ pub enum StoreError {
 #[derive(Debug)]
 pub(crate) struct Store {
     connection: Mutex<Connection>,
+    /// Held for reading while something is asked from the chain and its answer written, for
+    /// writing while what removed blocks had said is undone: an answer from before a
+    /// reorganisation is never written after it.
+    pub(crate) fork: RwLock<()>,
     /// Held until the process ends, however it ends.
     _lock: File,
 }
@@ -123,6 +128,7 @@ impl Store {
         }
         let store = Self {
             connection: Mutex::new(connection),
+            fork: RwLock::new(()),
             _lock: lock,
         };
         store.check_binding(chain_id, hub)?;

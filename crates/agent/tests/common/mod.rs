@@ -17,7 +17,7 @@ use alloy::{
     primitives::{Address, U256},
     transports::http::reqwest,
 };
-use haloracle_agent::{check::schema_of, config::Config};
+use haloracle_agent::{AgentError, CancellationToken, check::schema_of, config::Config, run};
 use haloracle_model::IntegerModel;
 use haloracle_prover::{Bundle, BundleParts, Keys, Srs};
 use haloracle_testkit::{
@@ -27,6 +27,7 @@ use haloracle_testkit::{
     process::free_port,
 };
 use rand::{SeedableRng, rngs::StdRng};
+use tokio::task::JoinHandle;
 
 /// Fee of every request, in wei.
 pub const FEE: u64 = 1_000_000;
@@ -200,6 +201,29 @@ impl World {
                 .is_some_and(|(_, text)| text.lines().any(|l| l == line))
         })
         .await;
+    }
+}
+
+/// An agent in this process.
+pub struct Agent {
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), AgentError>>,
+}
+
+impl Agent {
+    pub fn start(world: &World) -> Self {
+        haloracle_agent::logging::init(haloracle_agent::LogFormat::Text);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(world.config(), stop.clone()));
+        Self { stop, task }
+    }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let ended = tokio::time::timeout(LIMIT, self.task)
+            .await
+            .expect("it stops");
+        ended.expect("no panic").expect("no error");
     }
 }
 
