@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    AgentCommand, BenchArgs, CompileArgs, DemoArgs, DeployArgs, FixturesArgs, InferArgs,
-    InspectArgs, ModelVerifyArgs, ProveArgs, RegisterArgs, RequestArgs, SetupArgs, SolidityArgs,
-    SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
+    AgentCommand, BenchArgs, CompileArgs, DemoArgs, DeployArgs, DevnetArgs, FixturesArgs,
+    InferArgs, InspectArgs, ModelVerifyArgs, ProveArgs, RegisterArgs, RequestArgs, SetupArgs,
+    SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
 };
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -59,6 +59,8 @@ enum Command {
     Agent(AgentCommand),
     /// Measure proving beside the peer's figures
     Bench(BenchArgs),
+    /// Run a local chain with contracts, a registered model and an agent until ctrl-c
+    Devnet(DevnetArgs),
     /// Show the whole way of a request on a local chain, and forged proofs being rejected
     Demo(DemoArgs),
     /// Remake the committed verifier and test fixtures
@@ -87,6 +89,7 @@ impl Cli {
             Command::ModelVerify(args) => args.run(ui),
             Command::Agent(command) => command.run(ui),
             Command::Bench(args) => args.run(ui),
+            Command::Devnet(args) => args.run(ui),
             Command::Demo(args) => args.run(ui),
             Command::Fixtures(args) => args.run(ui),
         }

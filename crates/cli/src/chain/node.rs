@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use alloy::contract::{CallBuilder, CallDecoder};
+use alloy::eips::BlockId;
 use alloy::network::{EthereumWallet, TransactionBuilder};
 use alloy::primitives::{Address, Bytes};
 use alloy::providers::{DynProvider, PendingTransactionBuilder, Provider, ProviderBuilder};
@@ -84,6 +85,14 @@ impl Node {
             self.chain_id
         );
         Ok(())
+    }
+
+    /// Seconds of the latest block's clock: the one that deadlines are measured by.
+    pub(crate) async fn now(&self) -> eyre::Result<u64> {
+        let block = self.provider.get_block(BlockId::latest()).await;
+        let block = block.map_err(|error| explain_transport("reading the latest block", &error))?;
+        let block = block.ok_or_else(|| eyre!("the node has no latest block"))?;
+        Ok(block.header.timestamp)
     }
 
     /// Deploys creation code.

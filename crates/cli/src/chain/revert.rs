@@ -1,12 +1,14 @@
 //! Revert data in words: a contract's error with its arguments.
 
 use alloy::contract::Error as ContractError;
+use alloy::primitives::U256;
 use alloy::sol_types::{SolInterface, decode_revert_reason};
 use alloy::transports::TransportError;
 use eyre::{Report, eyre};
 use haloracle_contracts::{IEscrow, IInferenceHub, IModelRegistry, IVerifierRouter};
 
 use super::collateral::ICollateralManager;
+use super::view::show_id;
 
 /// Names a contract's error, if it is one of ours or a plain reason.
 pub(crate) fn describe(data: &[u8]) -> Option<String> {
@@ -16,7 +18,7 @@ pub(crate) fn describe(data: &[u8]) -> Option<String> {
         let inner = text
             .split_once('(')
             .and_then(|(_, rest)| rest.strip_suffix(')'));
-        Some(inner.unwrap_or(&text).to_owned())
+        Some(ids_in_hex(inner.unwrap_or(&text)))
     }
     decode::<IInferenceHub::IInferenceHubErrors>(data)
         .or_else(|| decode::<IModelRegistry::IModelRegistryErrors>(data))
@@ -24,6 +26,23 @@ pub(crate) fn describe(data: &[u8]) -> Option<String> {
         .or_else(|| decode::<IEscrow::IEscrowErrors>(data))
         .or_else(|| decode::<ICollateralManager::ICollateralManagerErrors>(data))
         .or_else(|| decode_revert_reason(data))
+}
+
+/// Shows ids as everywhere else: numbers too long to be anything but hashes, in hexadecimal.
+fn ids_in_hex(text: &str) -> String {
+    const LONG: usize = 40;
+    let mut shown = String::with_capacity(text.len());
+    for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
+        match digits.parse::<U256>() {
+            Ok(id) if digits.len() >= LONG => {
+                shown.push_str(&show_id(id));
+                shown.push_str(&part[digits.len()..]);
+            }
+            _ => shown.push_str(part),
+        }
+    }
+    shown
 }
 
 /// What the node or the contract said about `what`.
@@ -58,4 +77,30 @@ pub(crate) fn explain_transport(what: &str, error: &TransportError) -> Report {
     }
     causes.dedup();
     eyre!("{what}: {}", causes.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::sol_types::SolError;
+
+    use super::*;
+
+    #[test]
+    fn errors_are_named_with_their_arguments() {
+        let id = U256::from(1) << 255;
+        let error = IInferenceHub::InvalidProof { id };
+        let shown = describe(&error.abi_encode());
+        let zeros = "0".repeat(63);
+        assert_eq!(shown, Some(format!("InvalidProof {{ id: 0x8{zeros} }}")));
+        let error = IModelRegistry::WrongInputLength {
+            expected: U256::from(30),
+            got: U256::from(2),
+        };
+        let shown = describe(&error.abi_encode());
+        assert_eq!(
+            shown.as_deref(),
+            Some("WrongInputLength { expected: 30, got: 2 }")
+        );
+        assert_eq!(describe(&[1, 2, 3, 4]), None);
+    }
 }

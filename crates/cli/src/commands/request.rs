@@ -1,7 +1,6 @@
 //! `haloracle request`: asks for an answer, from an ordinary account.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, B256, TxHash, U256};
 use eyre::{WrapErr, ensure, eyre};
@@ -87,10 +86,7 @@ impl RequestArgs {
                     quote.map_err(|error| explain("asking for the fee", error))?
                 }
             };
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .wrap_err("system clock")?;
-            let deadline = now.as_secs() + self.time;
+            let deadline = node.now().await? + self.time;
             let options = RequestOptions {
                 refundTo: self.refund_to.unwrap_or_default(),
                 deadline,

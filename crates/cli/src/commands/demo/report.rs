@@ -15,7 +15,7 @@ pub(crate) struct DemoReport {
     /// Raw integers that the example contract sent to the model.
     pub(crate) input: Vec<i32>,
     pub(crate) outputs: Vec<Answer>,
-    /// Of the agent, from the request taken to the proof on disk.
+    /// As the agent logged it: running the model, proving, verifying.
     pub(crate) proof_seconds: f64,
     /// Gas of the settlement, callback included.
     pub(crate) fulfill_gas: u64,

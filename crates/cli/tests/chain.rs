@@ -1,0 +1,209 @@
+//! The on-chain commands against a real anvil.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use alloy::signers::local::PrivateKeySigner;
+use common::{Run, bundles, repo, run, run_in, scratch};
+use haloracle_testkit::Anvil;
+use serde_json::Value;
+
+/// Anvil's first account.
+const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+const PASSWORD: &str = "public test password";
+
+/// A chain, a keystore with money, and a folder.
+struct World {
+    anvil: Anvil,
+    dir: tempfile::TempDir,
+    keystore: PathBuf,
+}
+
+impl World {
+    fn new(arguments: &[&str]) -> Self {
+        let dir = scratch();
+        let mut rng = rand::thread_rng();
+        let key = hex::decode(KEY).unwrap();
+        PrivateKeySigner::encrypt_keystore(dir.path(), &mut rng, key, PASSWORD, Some("key.json"))
+            .unwrap();
+        let keystore = dir.path().join("key.json");
+        Self {
+            anvil: Anvil::with_args(arguments).unwrap(),
+            dir,
+            keystore,
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with(arguments, &[])
+    }
+
+    fn run_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Run {
+        let keystore = self.keystore.display().to_string();
+        let environment = [
+            ("HALORACLE_RPC_URL", self.anvil.url()),
+            ("HALORACLE_KEYSTORE", &keystore),
+            ("HALORACLE_PASSWORD", PASSWORD),
+        ];
+        run_in(self.dir.path(), arguments, &[&environment, more].concat())
+    }
+
+    fn deploy(&self, more: &[&str]) -> Run {
+        let artifacts = repo("out");
+        self.run(&[&["deploy", "--artifacts", &artifacts, "--json"], more].concat())
+    }
+
+    fn path(&self, inside: &str) -> PathBuf {
+        self.dir.path().join(inside)
+    }
+}
+
+fn bundle(name: &str) -> String {
+    bundles().join(name).display().to_string()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_model_is_deployed_registered_asked_and_checked() {
+    let world = World::new(&[]);
+    let deployed = world.deploy(&[]).json(0);
+    let file: Value =
+        serde_json::from_slice(&fs::read(world.path("deployments/31337.json")).unwrap()).unwrap();
+    for part in [
+        "verifier", "router", "registry", "hub", "escrow", "srsHash", "route",
+    ] {
+        assert_eq!(file[part], deployed[part], "{part}");
+    }
+
+    let mlp = bundle("mlp_small");
+    let register = ["register", &mlp, "--fee", "1000", "--json"];
+    let registered = world.run(&register).json(0);
+    let id = text(&registered["model_id"]);
+    assert!(
+        registered["gas_used"].as_u64().unwrap() <= 700_000,
+        "{registered}"
+    );
+    world.run(&register).is_error(&["AlreadyRegistered"]);
+
+    // The key is the model's, and of no other.
+    let check = |bundle: &str| world.run(&["model-verify", &id, "--bundle", bundle, "--json"]);
+    assert_eq!(check(&mlp).json(0)["matches"], true);
+    let other = check(&bundle("logreg")).json(1);
+    assert_eq!(other["matches"], false);
+    let differences = other["differences"].as_array().unwrap();
+    assert!(
+        differences.iter().any(|d| d["what"] == "verifying key"),
+        "{other}"
+    );
+    assert!(
+        differences
+            .iter()
+            .any(|d| d["what"] == "key contract's code hash"),
+        "{other}"
+    );
+
+    let data = common::golden("mlp_small");
+    let request = |row: &str, more: &[&str]| {
+        let arguments = ["request", &id, "--input", &data, "--row", row, "--json"];
+        world.run(&[&arguments[..], more].concat())
+    };
+    let requested = request("1", &[]).json(0);
+    assert_eq!(requested["fee"], "1000");
+    let status = world
+        .run(&["status", &text(&requested["request_id"]), "--json"])
+        .json(0);
+    assert_eq!(status["state"], "open");
+    assert_eq!(status["model_id"], id.as_str());
+    assert_eq!(status["raw_input"], requested["raw_input"]);
+    request("1", &["--fee", "1"]).is_error(&["FeeTooLow"]);
+    request("1", &["--time", "99999999"]).is_error(&["BadDeadline"]);
+    fs::write(
+        world.path("far.json"),
+        format!("{{\"input\": [[{}]]}}", ["1e9"; 30].join(",")),
+    )
+    .unwrap();
+    world
+        .run(&["request", &id, "--input", "far.json"])
+        .is_error(&["feature 0", "outside its domain"]);
+    let waited = world.run(&["status", &text(&requested["request_id"]), "--wait", "1"]);
+    assert_eq!(waited.code, Some(2), "nobody answers: {waited:#?}");
+}
+
+#[test]
+fn unknown_ids_and_wrong_places() {
+    let world = World::new(&[]);
+    world
+        .run(&["status", "1"])
+        .is_error(&["where are the contracts", "31337.json"]);
+    world.deploy(&[]).json(0);
+    world
+        .run(&["status", "1"])
+        .is_error(&["unknown request id 0x00"]);
+    let data = common::golden("mlp_small");
+    let request = ["request", "77", "--input", &data, "--row", "1"];
+    world.run(&request).is_error(&["UnknownModel"]);
+    let mlp = bundle("mlp_small");
+    world
+        .run(&["model-verify", "77", "--bundle", &mlp])
+        .is_error(&["unknown model id"]);
+    world.run(&["withdraw"]).is_error(&["nothing"]);
+    let nobody = "0x00000000000000000000000000000000000000aa";
+    world
+        .run(&["status", "1", "--hub", nobody])
+        .is_error(&["no hub at"]);
+    let run = world.run(&["status", "what"]);
+    assert_eq!(run.code, Some(2), "{run:#?}");
+}
+
+#[test]
+fn nodes_and_passwords_that_are_wrong() {
+    let world = World::new(&[]);
+    let at = |url| world.run_with(&["withdraw"], &[("HALORACLE_RPC_URL", url)]);
+    at("http://127.0.0.1:1").is_error(&["http://127.0.0.1:1", "reach"]);
+    at("not a url").is_error(&["not a url"]);
+    at("ftp://example.org").is_error(&["HTTP"]);
+    let with = |name, value| world.run_with(&["withdraw"], &[(name, value)]);
+    with("HALORACLE_PASSWORD", "guess").is_error(&["wrong password", "key.json"]);
+    with("HALORACLE_KEYSTORE", "none.json").is_error(&["none.json", "No such file"]);
+    fs::write(world.path("odd.json"), "{\"crypto\": {}}").unwrap();
+    with("HALORACLE_KEYSTORE", "odd.json").is_error(&["odd.json", "keystore"]);
+    let url = world.anvil.url();
+    let keystore = world.keystore.display().to_string();
+    let run = run(
+        world.dir.path(),
+        &["withdraw", "--rpc-url", url, "--keystore", &keystore],
+    );
+    run.is_error(&["HALORACLE_PASSWORD", "--password-file"]);
+    fs::write(world.path("pw"), format!("{PASSWORD}\n")).unwrap();
+    let run = with("HALORACLE_PASSWORD_FILE", "pw");
+    run.is_error(&["where are the contracts"]);
+}
+
+#[test]
+fn an_unsafe_setup_stays_on_development_chains() {
+    let world = World::new(&["--chain-id", "1"]);
+    world
+        .deploy(&[])
+        .is_error(&["unsafe", "--allow-unsafe", "chain 1"]);
+    assert!(
+        !Path::new(&world.path("deployments")).exists(),
+        "no record of what did not happen"
+    );
+    assert_eq!(world.deploy(&["--allow-unsafe"]).json(0)["chainId"], 1);
+    world
+        .deploy(&["--allow-unsafe"])
+        .is_error(&["exists already"]);
+    let mlp = bundle("mlp_small");
+    world
+        .run(&["register", &mlp])
+        .is_error(&["unsafe", "--allow-unsafe"]);
+    world
+        .run(&["register", &mlp, "--allow-unsafe", "--json"])
+        .json(0);
+}
