@@ -236,6 +236,13 @@ impl Column {
                 self.lo, self.hi, self.decimals
             ));
         }
+        if lo >= hi {
+            return fail(format!(
+                "box [{}, {}] is a single value with {} decimals; use more decimals or a smaller \
+                 unit",
+                self.lo, self.hi, self.decimals
+            ));
+        }
         Ok(Feature {
             name: self.name.clone(),
             decimals: self.decimals,

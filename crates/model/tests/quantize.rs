@@ -4,9 +4,9 @@
 
 mod common;
 
-use common::{Numbers, quantized};
+use common::{Numbers, assert_box_is_provable, data, quantized};
 use haloracle_model::Activation::{Identity, Relu, Sigmoid};
-use haloracle_model::{Activation, Chain, Options};
+use haloracle_model::{Activation, Chain, Options, QuantizeError, quantize};
 
 #[test]
 fn networks_of_many_shapes() {
@@ -223,4 +223,79 @@ fn a_box_far_beyond_the_data_stays_provable() {
         ..Options::default()
     };
     quantized(&model, numbers.rows(200, 6), &options);
+}
+
+/// Weights and data of wild sizes: an honest model, or an error.
+#[test]
+fn wild_numbers_never_panic() {
+    let options = Options {
+        max_error: f64::MAX,
+        min_agreement: 0.0,
+        ..Options::default()
+    };
+    let activations = [Identity, Relu, Sigmoid];
+    let (mut accepted, mut refused) = (0, 0);
+    for seed in 0..400 {
+        let mut numbers = Numbers(seed);
+        let wild = |numbers: &mut Numbers, most: f64| 10f64.powf(most * numbers.next());
+        let most = [2.0, 12.0, 38.0][seed as usize % 3];
+        let mut chain = Chain::new("wild", 3);
+        for layer in 0..1 + seed as usize % 4 {
+            let width = chain.width();
+            let mut weights = numbers.rows(3, width);
+            for w in weights.iter_mut().flatten() {
+                *w *= wild(&mut numbers, most);
+            }
+            let bias = [wild(&mut numbers, most), 0.0, -wild(&mut numbers, most)];
+            if chain.linear("l", &weights, &bias).is_ok() {
+                let activation = activations[(seed as usize + layer) % 3];
+                let _ = chain.activate("a", activation);
+            }
+        }
+        let Ok(model) = chain.finish() else { continue };
+        let mut rows = numbers.rows(20, 3);
+        let scale = wild(&mut numbers, most.min(9.0));
+        rows.iter_mut().flatten().for_each(|v| *v *= scale);
+        match quantize(&model, &data(rows), &options) {
+            Ok((integer, _)) => {
+                assert_box_is_provable(&integer);
+                accepted += 1;
+            }
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                refused += 1;
+            }
+        }
+    }
+    assert!(
+        accepted > 50 && refused > 50,
+        "{accepted} accepted, {refused} refused"
+    );
+}
+
+#[test]
+fn sizes_that_fixed_point_cannot_tell_are_refused() {
+    let run = |weight: f64, unit: f64| {
+        let mut chain = Chain::new("m", 1);
+        chain.linear("l", &[vec![weight]], &[0.0]).unwrap();
+        let rows = (0..50).map(|i| vec![f64::from(i - 25) * unit]).collect();
+        quantize(&chain.finish().unwrap(), &data(rows), &Options::default())
+    };
+    run(1.0, 1.0).unwrap();
+    let text = run(1e20, 1.0).unwrap_err().to_string();
+    assert!(
+        text.contains("output `y0`") && text.contains("larger unit"),
+        "{text}"
+    );
+    let text = run(1.0, 1e-13).unwrap_err().to_string();
+    assert!(
+        text.contains("feature 0 `x0`") && text.contains("smaller unit"),
+        "{text}"
+    );
+    let text = run(1.0, 1e12).unwrap_err().to_string();
+    assert!(text.contains("32-bit"), "{text}");
+    assert!(matches!(
+        run(1e308, 1e3),
+        Err(QuantizeError::NotFinite { .. })
+    ));
 }

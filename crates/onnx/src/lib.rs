@@ -3,7 +3,8 @@
 //! Supported are float32 graphs of opset 9 to 21 that form one chain from one input to one
 //! output; the operators are listed by [`supported_operators`]. Constants are folded and
 //! neighbouring linear operators merged while reading, so preprocessing in the graph ends up
-//! in the first layer. Whatever is not understood exactly (an operator, an attribute, an
+//! in the first layer. Relu and Sigmoid may stand anywhere in the chain, also on the inputs or on
+//! each other. Whatever is not understood exactly (an operator, an attribute, an
 //! extra input) is an error that names the node: nothing is ever ignored.
 //!
 //! Nothing that a file declares is trusted: sizes are compared with the bytes that are there.

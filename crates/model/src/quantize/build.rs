@@ -76,7 +76,7 @@ impl Draft<'_> {
                 reach: &reach,
                 seen: scale::seen(samples, rows, index),
             };
-            let scales = context.scales(choice);
+            let scales = context.scales(choice)?;
             if context.is_last() {
                 model.output.clone_from(&scales.output);
             }
@@ -194,12 +194,14 @@ impl Context<'_> {
             .collect()
     }
 
-    fn scales(&self, choice: Choice) -> Scales {
+    /// # Errors
+    /// Outputs too large for an output field's step.
+    fn scales(&self, choice: Choice) -> Result<Scales, ModelError> {
         let max = f64::from(self.draft.max_digit());
         let reachable = self.reachable();
         let least = self.least_steps(&reachable);
         let coarsest = least.iter().copied().fold(0.0, f64::max);
-        match self.layer.activation {
+        Ok(match self.layer.activation {
             Activation::Sigmoid => {
                 // The table is shared by the layer, so its units share their scale.
                 let step = (2.0 * choice.radius / max).max(coarsest);
@@ -232,7 +234,11 @@ impl Context<'_> {
                     &self.seen,
                     &least,
                     self.draft.max_digit(),
-                );
+                )
+                .map_err(|what| ModelError::Malformed {
+                    model: self.draft.model.name.clone(),
+                    what,
+                })?;
                 let units: Vec<UnitScale> = output
                     .iter()
                     .map(|field| UnitScale {
@@ -247,7 +253,7 @@ impl Context<'_> {
                     output,
                 }
             }
-        }
+        })
     }
 
     fn sigmoid(&self, unit: UnitScale) -> Scales {

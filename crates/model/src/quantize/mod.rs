@@ -85,6 +85,12 @@ pub enum QuantizeError {
         /// Values per row of y.
         got: usize,
     },
+    /// The float model overflows.
+    #[error("the float model answers {value} on the calibration data; its weights are too large")]
+    NotFinite {
+        /// The answer.
+        value: f64,
+    },
     /// The float model does not run.
     #[error(transparent)]
     Float(#[from] FloatError),
@@ -271,8 +277,12 @@ impl Samples {
         for row in &data.x {
             match converter.raw_from_real(row) {
                 Ok(raw) => {
+                    let float = model.run(row)?;
+                    if let Some(value) = float.outputs().iter().find(|v| !v.is_finite()) {
+                        return Err(QuantizeError::NotFinite { value: *value });
+                    }
                     samples.raw.push(raw);
-                    samples.float.push(model.run(row)?);
+                    samples.float.push(float);
                 }
                 Err(error) => {
                     samples.outside += 1;

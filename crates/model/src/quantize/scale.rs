@@ -73,13 +73,16 @@ pub(super) fn relu_step(seen: Seen, reachable: Seen, choice: Choice, max_digit: 
 }
 
 /// Output fields of a last layer without table, at least as coarse as `least` per unit.
+///
+/// # Errors
+/// Says that an output is too large for the contract's 32-bit steps.
 pub(super) fn output_fields(
     layer: &FloatLayer,
     names: &[String],
     seen: &[Seen],
     least: &[f64],
     max_digit: u32,
-) -> Vec<OutputField> {
+) -> Result<Vec<OutputField>, String> {
     let relu = layer.activation == Activation::Relu;
     let ranges: Vec<Seen> = seen
         .iter()
@@ -117,7 +120,13 @@ pub(super) fn output_fields(
             } else {
                 1.0
             };
-            let (multiplier, decimals) = nice_step((span / f64::from(max_digit)).max(least));
+            let step = (span / f64::from(max_digit)).max(least);
+            let (multiplier, decimals) = nice_step(step).ok_or_else(|| {
+                format!(
+                    "output `{name}` spans {span:e} units, more than 32-bit steps can tell; let the \
+                     model answer in a larger unit"
+                )
+            })?;
             let mut field = OutputField {
                 name: name.clone(),
                 zero_point: 0,
@@ -125,7 +134,7 @@ pub(super) fn output_fields(
                 decimals,
             };
             field.zero_point = (-range.lo / field.step()).round().max(0.0) as u32;
-            field
+            Ok(field)
         })
         .collect()
 }
@@ -153,16 +162,17 @@ pub(super) fn probability_one(field: &OutputField) -> f64 {
     1.0 / field.step()
 }
 
-/// Smallest `multiplier × 10^−decimals` of two figures that is at least `step`.
-fn nice_step(step: f64) -> (u32, u8) {
+/// Smallest `multiplier × 10^−decimals` of two figures that is at least `step`; `None` if the
+/// multiplier would not fit.
+fn nice_step(step: f64) -> Option<(u32, u8)> {
     for decimals in (0..=9u8).rev() {
         let multiplier = (step * 10f64.powi(i32::from(decimals)) - 1e-9).ceil();
         if multiplier < STEP_FIGURES {
-            return (multiplier.max(1.0) as u32, decimals);
+            return Some((multiplier.max(1.0) as u32, decimals));
         }
     }
     // Steps of a hundred units and more: two figures, then zeros.
     let power = 10f64.powi(step.log10().floor() as i32 - 1);
     let multiplier = (step / power).ceil() * power;
-    (multiplier.min(f64::from(u32::MAX)) as u32, 0)
+    (multiplier <= f64::from(u32::MAX)).then_some((multiplier as u32, 0))
 }
