@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use eyre::{WrapErr, ensure, eyre};
 use haloracle_model::IntegerModel;
+use haloracle_prover::shape::check_environment;
 use haloracle_prover::{Bundle, Proof, Srs, VerifyingKey, verify};
 use serde::{Deserialize, Serialize};
 
@@ -110,9 +111,6 @@ fn judge(
     if status != haloracle_model::integer::STATUS_OK {
         return Err(format!("status {status}: not an answer"));
     }
-    if tag.iter().any(|half| half[..16] != [0; 16]) {
-        return Err("the statement's halves have more than 128 bits".into());
-    }
     let mut statement = [0; 32];
     statement[..16].copy_from_slice(&tag[0][16..]);
     statement[16..].copy_from_slice(&tag[1][16..]);
@@ -127,7 +125,9 @@ impl VerifyArgs {
     /// Runs the command.
     pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
         let bundle = Bundle::open(&self.bundle)?;
-        let (srs, key) = (bundle.srs()?, bundle.verifying_key()?);
+        // A verdict under another environment or under another model's key would be none.
+        check_environment()?;
+        let (srs, key) = (bundle.srs()?, bundle.check_key()?);
         let proof = read_proof(&self.proof)?;
         let start = Instant::now();
         let claim = proof.and_then(|proof| judge(bundle.model(), &srs, &key, &proof));
