@@ -24,7 +24,7 @@ use crate::{
     fees::{self, Fees},
     metrics::Metrics,
     provers::backoff,
-    rpc::{Class, RpcError},
+    rpc::{Class, Method, RpcError},
     settle,
     signer::Signer,
     store::{Job, JobState, Slot, Store, StoredProof, StoredTx, now_ms},
@@ -122,6 +122,11 @@ impl Submitter {
         let from = self.signer.address();
         self.chain.simulate(from, data).await?;
         let estimate = self.chain.estimate_gas(from, data).await?;
+        if estimate > self.fees.gas_limit {
+            let limit = self.fees.gas_limit;
+            let message = format!("needs {estimate} gas, `fees.gas_limit` is {limit}");
+            return Err(RpcError::new(Method::EstimateGas, Class::Rejected, message));
+        }
         Ok((estimate + estimate * GAS_MARGIN / 100).min(self.fees.gas_limit))
     }
 

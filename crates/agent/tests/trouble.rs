@@ -4,9 +4,12 @@
 
 mod common;
 
-use alloy::primitives::U256;
+use std::time::Duration;
+
+use alloy::{primitives::U256, sol_types::SolCall};
 use common::{Agent, PAY, Setup, World, until};
-use haloracle_testkit::{Anvil, Fault, FaultyProxy};
+use haloracle_contracts::IInferenceHub;
+use haloracle_testkit::{Anvil, Fault, FaultyProxy, anvil::ACCOUNTS};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,4 +143,47 @@ async fn a_damaged_proof_on_disk_is_made_again_and_never_sent() {
     world.metric("haloracle_proof_seconds_count 1").await;
     agent.stop().await;
     assert_eq!((world.sent().await, world.paid().await.0), (2, 2 * PAY));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_cost_more_than_it_earns_waits_for_a_higher_fee() {
+    let mut world = World::new(Setup {
+        more: "[admission]\nmin_profit_wei = 1\n",
+        ..Setup::default()
+    })
+    .await;
+    let asked = world.ask().await;
+    let agent = Agent::start(&world);
+    world.metric("haloracle_jobs{state=\"observed\"} 1").await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    world.metric("haloracle_proof_seconds_count 0").await;
+    let top_up = IInferenceHub::topUpCall { id: asked.id }.abi_encode();
+    let (hub, more) = (Some(world.hub.hub), U256::from(10).pow(U256::from(16)));
+    let send = world
+        .hub
+        .anvil
+        .send("topUp", ACCOUNTS[3], hub, more, top_up.into());
+    send.await.expect("topped up");
+    world.settled_once(&asked).await;
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_needs_more_gas_than_allowed_is_given_up_and_says_why() {
+    let mut world = World::new(Setup {
+        more: "[fees]\ngas_limit = 200000\n[prover]\nmax_attempts = 2\n",
+        ..Setup::default()
+    })
+    .await;
+    world.ask().await;
+    let agent = Agent::start(&world);
+    world.metric("haloracle_jobs{state=\"failed\"} 1").await;
+    agent.stop().await;
+    let database = world.config().state_dir.join("agent.db");
+    let database = rusqlite::Connection::open(database).expect("opens");
+    let reason: String = database
+        .query_row("SELECT reason FROM jobs", [], |row| row.get(0))
+        .expect("a job");
+    assert!(reason.contains("`fees.gas_limit` is 200000"), "{reason}");
+    assert_eq!(world.sent().await, 0);
 }

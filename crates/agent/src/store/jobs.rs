@@ -148,10 +148,10 @@ impl Store {
         Ok(inserted == 1)
     }
 
-    /// Writes a raised fee; a request that was not taken is looked at again.
+    /// Writes a raised fee; a request that was not taken, or waits, is looked at again.
     pub(crate) fn raise_fee(&self, id: U256, total: U256) -> Result<(), StoreError> {
         self.lock().execute(
-            "UPDATE jobs SET fee = ?2,
+            "UPDATE jobs SET fee = ?2, not_before_ms = 0,
                state = CASE WHEN state = 'skipped' THEN 'observed' ELSE state END
              WHERE id = ?1",
             params![id_bytes(id), total.to_string()],

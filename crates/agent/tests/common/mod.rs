@@ -10,6 +10,7 @@
 
 use std::{
     path::PathBuf,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -37,6 +38,8 @@ pub const OWNER_SHARE_BPS: u16 = 1_000;
 pub const PAY: u64 = FEE - FEE / 10;
 /// The operator's payout address; it never signs.
 pub const PAYEE: Address = Address::repeat_byte(0x99);
+/// One SRS for all tests of a file, large enough for their model.
+static SRS: OnceLock<Srs> = OnceLock::new();
 /// How long anything may take on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
@@ -80,9 +83,9 @@ impl World {
             report_json: b"{}",
             report_html: b"<html></html>",
         };
-        let srs = Srs::unsafe_setup(13, unsafe_seed()).expect("an SRS");
+        let srs = SRS.get_or_init(|| Srs::unsafe_setup(11, unsafe_seed()).expect("an SRS"));
         let mut bundle = Bundle::create(&bundle_dir, parts).expect("a bundle");
-        let keys = bundle.setup(&srs).expect("keys");
+        let keys = bundle.setup(srs).expect("keys");
         let hub = Hub::deploy(anvil).await.expect("contracts");
         let data = keys.verifying_key().to_data();
         let policy = policy(FEE, OWNER_SHARE_BPS);
