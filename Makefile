@@ -12,8 +12,7 @@ demo: contracts binary
 	$(HALORACLE) demo
 
 test: contracts
-	$(CARGO) test --release --workspace --locked
-	$(FORGE) test
+	tools/run-tests "$(CARGO) test --release --workspace --locked --no-fail-fast" "$(FORGE) test"
 
 # Slow proofs and long fuzzing: before an issue is called resolved.
 test-slow: test

@@ -54,6 +54,9 @@ enum Command {
     Withdraw(WithdrawArgs),
     /// Rebuild a registered key from its model: exit 0 the same, 1 another, 2 could not tell
     ModelVerify(ModelVerifyArgs),
+    /// The same as `model-verify`, as two words
+    #[command(subcommand, hide = true)]
+    Model(ModelCommand),
     /// Answer requests: run, check or replay
     #[command(subcommand)]
     Agent(AgentCommand),
@@ -66,6 +69,13 @@ enum Command {
     /// Remake the committed verifier and test fixtures
     #[command(hide = true)]
     Fixtures(FixturesArgs),
+}
+
+/// `haloracle model ...`
+#[derive(Debug, Subcommand)]
+enum ModelCommand {
+    /// Rebuild a registered key from its model
+    Verify(ModelVerifyArgs),
 }
 
 impl Cli {
@@ -86,7 +96,7 @@ impl Cli {
             Command::Request(args) => args.run(ui),
             Command::Status(args) => args.run(ui),
             Command::Withdraw(args) => args.run(ui),
-            Command::ModelVerify(args) => args.run(ui),
+            Command::ModelVerify(args) | Command::Model(ModelCommand::Verify(args)) => args.run(ui),
             Command::Agent(command) => command.run(ui),
             Command::Bench(args) => args.run(ui),
             Command::Devnet(args) => args.run(ui),

@@ -28,6 +28,13 @@ impl Drop for Working {
 }
 
 impl Working {
+    /// Tells the caller something that is not data, without tearing the spinner.
+    pub(crate) fn say(&self, what: impl Display) {
+        self.0.suspend(|| {
+            let _ = writeln!(io::stderr().lock(), "{what}");
+        });
+    }
+
     /// Says what is being done now.
     pub(crate) fn now(&self, what: impl Into<String>) {
         self.0.set_message(what.into());

@@ -195,7 +195,10 @@ fn corrupted_bundles() {
         ];
         let run = run(dir.path(), &prove);
         // What proving does not read may be damaged; what it reads may not.
-        if name != "onchain.json" {
+        if name == "model.onnx" {
+            let infer = ["infer", "bundle", "--input", &data];
+            common::run(dir.path(), &infer).is_error(&["model.onnx", "not the model of bundle"]);
+        } else if name != "onchain.json" {
             run.is_error(&["bundle"]);
             assert!(!dir.path().join("p.json").exists(), "{name}");
         }

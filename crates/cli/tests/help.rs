@@ -38,6 +38,7 @@ fn every_command_explains_itself() {
         "agent run",
         "agent check",
         "agent replay",
+        "model verify",
     ] {
         let words: Vec<&str> = nested.split(' ').chain(["--help"]).collect();
         assert_eq!(run(dir.path(), &words).code, Some(0), "{nested}");

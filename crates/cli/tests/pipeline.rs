@@ -19,6 +19,10 @@ fn proves_and_agrees(model: &str, rows: &[usize]) {
         &["infer", model, "--input", &data, "--onnx", &onnx, "--json"],
     )
     .json(0);
+    // The bundle's own copy of the float model says the same.
+    let alone = run(dir, &["infer", model, "--input", &data, "--json"]).json(0);
+    assert_eq!(alone, inferred);
+    assert!(inferred["rows"][0]["float"][0].is_f64());
     let answers = inferred["rows"].as_array().unwrap();
     assert_eq!(answers.len(), 100);
     let accuracy = &inferred["accuracy"];

@@ -1,7 +1,7 @@
 //! `haloracle compile`: an ONNX model becomes a bundle.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use eyre::{WrapErr, bail};
@@ -11,8 +11,11 @@ use haloracle_prover::{Bundle, BundleParts, layout::Layout};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::text::{must_not_exist, read, seconds};
+use crate::text::{must_not_exist, read, seconds, write};
 use crate::ui::Ui;
+
+/// The ONNX file's place in a bundle; the manifest holds its hash.
+pub(crate) const FLOAT_MODEL: &str = "model.onnx";
 
 /// `haloracle compile`
 #[derive(Debug, clap::Args)]
@@ -112,6 +115,25 @@ impl fmt::Display for CompileReport {
     }
 }
 
+/// Makes the bundle with its ONNX file in it, whole or not at all: `infer` runs the float model.
+fn create(output: &Path, parts: BundleParts<'_>) -> eyre::Result<Bundle> {
+    let parent = match output.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let failed = || format!("could not create `{}`", output.display());
+    std::fs::create_dir_all(parent).wrap_err_with(failed)?;
+    let building = tempfile::Builder::new()
+        .prefix(".compile-")
+        .tempdir_in(parent);
+    let building = building.wrap_err_with(failed)?;
+    let whole = building.path().join("bundle");
+    let bundle = Bundle::create(&whole, parts)?;
+    write(&whole.join(FLOAT_MODEL), parts.onnx)?;
+    std::fs::rename(&whole, output).wrap_err_with(failed)?;
+    Ok(bundle)
+}
+
 impl CompileArgs {
     fn options(&self) -> eyre::Result<Options> {
         let schema = self.schema.as_ref().map(|path| {
@@ -154,7 +176,7 @@ impl CompileArgs {
         let (model, report) = quantize(&float, &data, &options)?;
         working.now("laying out the circuit");
         let report_json = serde_json::to_vec_pretty(&report).wrap_err("could not encode")?;
-        let bundle = Bundle::create(
+        let bundle = create(
             &self.output,
             BundleParts {
                 model: &model,

@@ -14,6 +14,7 @@ use crate::text::{hexed, read};
 use crate::ui::Ui;
 
 use super::answer::Answer;
+use super::compile::FLOAT_MODEL;
 
 /// `haloracle infer`
 #[derive(Debug, clap::Args)]
@@ -22,7 +23,7 @@ pub(crate) struct InferArgs {
     bundle: PathBuf,
     #[command(flatten)]
     input: InputArgs,
-    /// The ONNX file that the bundle was compiled from, for the float outputs
+    /// The ONNX file that the bundle was compiled from; the bundle's own copy if absent
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
 }
@@ -104,14 +105,14 @@ impl fmt::Display for InferReport {
     }
 }
 
-/// The float model: the given ONNX file, else the bundle's, if either is there.
+/// The float model: the given ONNX file, else the bundle's, if it is there; never another one.
 fn float_model(bundle: &Bundle, path: Option<&PathBuf>) -> eyre::Result<Option<FloatModel>> {
-    let Some(path) = path else {
-        let held = bundle.file("model.onnx").ok();
-        let import = |bytes: Vec<u8>| haloracle_onnx::import(&bundle.model().name, &bytes);
-        return Ok(held.map(import).transpose()?);
+    let held = bundle.dir().join(FLOAT_MODEL);
+    let Some(path) = path.or(held.exists().then_some(&held)) else {
+        return Ok(None);
     };
-    let hash = hexed(keccak(&read(path)?));
+    let onnx = read(path)?;
+    let hash = hexed(keccak(&onnx));
     ensure!(
         hash == bundle.onnx_hash(),
         "`{}` is not the model of bundle `{}`: its hash is {hash}, the bundle's {}",
@@ -119,7 +120,7 @@ fn float_model(bundle: &Bundle, path: Option<&PathBuf>) -> eyre::Result<Option<F
         bundle.dir().display(),
         bundle.onnx_hash()
     );
-    Ok(Some(haloracle_onnx::load(path)?))
+    Ok(Some(haloracle_onnx::import(&bundle.model().name, &onnx)?))
 }
 
 fn class(model: &IntegerModel, outputs: &[f64]) -> usize {

@@ -1,6 +1,6 @@
 //! The real binary, run in a folder of its own.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::expect_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -111,17 +111,17 @@ async fn settled(stack: &Stack, agent: &mut Agent, id: U256) -> eyre::Result<Set
     })
 }
 
-async fn demo(checkout: &Checkout, ui: Ui, working: &Working) -> eyre::Result<DemoReport> {
+async fn demo(checkout: &Checkout, working: &Working) -> eyre::Result<DemoReport> {
     let start = Instant::now();
     let scratch = tempfile::tempdir().wrap_err("no temporary directory")?;
     working.now("starting anvil");
     let anvil = Anvil::start(checkout, 0, &[])?;
     let stack = Stack::build(checkout, scratch.path(), anvil, working).await?;
-    ui.say(format!(
+    working.say(format!(
         "contracts     hub {} on anvil",
         stack.contracts.hub
     ));
-    ui.say(format!(
+    working.say(format!(
         "model         credit_risk, id {}",
         show_id(stack.model_id)
     ));
@@ -132,9 +132,9 @@ async fn demo(checkout: &Checkout, ui: Ui, working: &Working) -> eyre::Result<De
     let lending = Lending::open(&stack, checkout).await?;
     let factor_before = lending.factor().await?;
     let position = lending.position();
-    ui.say(format!("position      {position}"));
+    working.say(format!("position      {position}"));
     let id = lending.request_review().await?;
-    ui.say(format!(
+    working.say(format!(
         "request       {}, waiting for the agent",
         show_id(id)
     ));
@@ -186,7 +186,7 @@ impl DemoArgs {
     /// Runs the command.
     pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
         let working = ui.working("starting");
-        let report = block_on(unless_stopped(demo(&self.checkout, ui, &working)))?;
+        let report = block_on(unless_stopped(demo(&self.checkout, &working)))?;
         drop(working);
         ui.data(&report)?;
         Ok(Exit::Yes)
