@@ -221,6 +221,11 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IInferenceHub
+    function ownerShareOf(uint256 id) external view returns (uint16) {
+        return _records[id].ownerShareBps;
+    }
+
+    /// @inheritdoc IInferenceHub
     function instancesOf(uint256 id, address payee, bytes calldata input, bytes calldata output)
         external
         pure

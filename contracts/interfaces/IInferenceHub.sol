@@ -140,6 +140,10 @@ interface IInferenceHub {
     /// @notice When the announced cancellation of an open request takes effect; 0: none announced.
     function cancelEffectiveAt(uint256 id) external view returns (uint64);
 
+    /// @notice Owner's share of the fee of request `id`, in basis points: the policy's when it was
+    /// asked, whatever the policy says now. An operator is credited the rest.
+    function ownerShareOf(uint256 id) external view returns (uint16);
+
     /// @notice Nonce of the consumer's next request.
     function nonceOf(address consumer) external view returns (uint64);
 

@@ -234,6 +234,12 @@ contract MockInferenceHub is IInferenceHub {
     }
 
     /// @inheritdoc IInferenceHub
+    /// @dev Fees are not paid out here, so nobody has a share.
+    function ownerShareOf(uint256) external pure returns (uint16) {
+        return 0;
+    }
+
+    /// @inheritdoc IInferenceHub
     function escrow() external pure returns (IEscrow) {
         revert NotInMock("no escrow");
     }

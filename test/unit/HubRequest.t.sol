@@ -151,6 +151,18 @@ contract HubRequestTest is HaloracleTest {
         consumer.ask{value: FEE}(modelId, rawInput(31), options(0));
     }
 
+    function test_ownerShareOf_isThePolicysWhenAsked() public {
+        Asked memory asked = ask(consumer);
+        vm.prank(modelOwner);
+        registry.setPolicy(modelId, ModelPolicy({fee: FEE, ownerShareBps: 10_000, open: true}));
+        assertEq(hub.ownerShareOf(asked.id), SHARE_BPS);
+        assertEq(hub.ownerShareOf(ask(consumer).id), 10_000);
+        assertEq(hub.ownerShareOf(5), 0);
+        fulfill(asked);
+        assertEq(hub.ownerShareOf(asked.id), SHARE_BPS);
+        assertEq(escrow.balanceOf(payee), FEE - uint256(FEE) * SHARE_BPS / 10_000);
+    }
+
     function test_quote_isThePolicysFee() public view {
         assertEq(hub.quote(modelId, CALLBACK_GAS), FEE);
     }
