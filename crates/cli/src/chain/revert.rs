@@ -2,7 +2,7 @@
 
 use alloy::contract::Error as ContractError;
 use alloy::primitives::U256;
-use alloy::sol_types::{SolInterface, decode_revert_reason};
+use alloy::sol_types::{Panic, Revert, SolError, SolInterface};
 use alloy::transports::TransportError;
 use eyre::{Report, eyre};
 use haloracle_contracts::{IEscrow, IInferenceHub, IModelRegistry, IVerifierRouter};
@@ -25,7 +25,8 @@ pub(crate) fn describe(data: &[u8]) -> Option<String> {
         .or_else(|| decode::<IVerifierRouter::IVerifierRouterErrors>(data))
         .or_else(|| decode::<IEscrow::IEscrowErrors>(data))
         .or_else(|| decode::<ICollateralManager::ICollateralManagerErrors>(data))
-        .or_else(|| decode_revert_reason(data))
+        .or_else(|| Revert::abi_decode(data).ok().map(|revert| revert.reason))
+        .or_else(|| Panic::abi_decode(data).ok().map(|panic| panic.to_string()))
 }
 
 /// Shows ids as everywhere else: numbers too long to be anything but hashes, in hexadecimal.
@@ -81,8 +82,6 @@ pub(crate) fn explain_transport(what: &str, error: &TransportError) -> Report {
 
 #[cfg(test)]
 mod tests {
-    use alloy::sol_types::SolError;
-
     use super::*;
 
     #[test]
@@ -101,6 +100,8 @@ mod tests {
             shown.as_deref(),
             Some("WrongInputLength { expected: 30, got: 2 }")
         );
+        let plain = describe(&Revert::from("no reason").abi_encode());
+        assert_eq!(plain.as_deref(), Some("no reason"));
         assert_eq!(describe(&[1, 2, 3, 4]), None);
     }
 }
