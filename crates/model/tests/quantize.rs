@@ -299,3 +299,55 @@ fn sizes_that_fixed_point_cannot_tell_are_refused() {
         Err(QuantizeError::NotFinite { .. })
     ));
 }
+
+/// A difference of two nearly equal inputs: tiny on the data, large in the box.
+fn cancelling_rows() -> Vec<Vec<f64>> {
+    let mut numbers = Numbers(31);
+    (0..100)
+        .map(|i| {
+            let x = f64::from(i) / 100.0;
+            vec![x, x + 1e-4 * numbers.next()]
+        })
+        .collect()
+}
+
+#[test]
+fn scales_are_widened_until_every_corner_is_provable() {
+    let mut chain = Chain::new("m", 2);
+    chain.linear("l", &[vec![1.0, -1.0]], &[0.0]).unwrap();
+    let model = chain.finish().unwrap();
+    let mut options = Options {
+        digit_bits: Some(8),
+        max_error: f64::MAX,
+        min_agreement: 0.0,
+        ..Options::default()
+    };
+    let (integer, _) = quantized(&model, cancelling_rows(), &options);
+    // As fine as the box allows: its corners, 2 apart, use most of what can saturate.
+    let reach = integer.bounds()[0][0];
+    assert!(reach.1 > integer.accumulator_limit() / 3, "{reach:?}");
+    // Wider digits resolve the data without leaving what can be proved.
+    options.digit_bits = Some(12);
+    let (fine, _) = quantized(&model, cancelling_rows(), &options);
+    assert!(fine.output[0].step() < integer.output[0].step() / 10.0);
+}
+
+#[test]
+fn hidden_weights_keep_sixteen_bits_where_large_terms_cancel() {
+    let mut chain = Chain::new("m", 2);
+    chain
+        .linear("a", &[vec![1.0, 0.0], vec![0.0, 1.0]], &[1.0, 1.0])
+        .unwrap();
+    chain.activate("a", Relu).unwrap();
+    chain.linear("b", &[vec![1e6, -1e6]], &[0.0]).unwrap();
+    let options = Options {
+        digit_bits: Some(12),
+        max_error: f64::MAX,
+        min_agreement: 0.0,
+        ..Options::default()
+    };
+    let (integer, report) = quantized(&chain.finish().unwrap(), cancelling_rows(), &options);
+    let largest = integer.layers[1].weights[0][0];
+    assert!((60_000..1 << 16).contains(&largest), "{largest}");
+    assert_eq!(report.layers[1].weight_bits, 16);
+}
