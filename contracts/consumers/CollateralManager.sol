@@ -43,7 +43,10 @@ struct ManagerConfig {
 /// account's collateral factor, which moves only on a score that the hub verified, for inputs
 /// that this contract built itself: two features from the position, the rest from what the
 /// attester said about the account. Anyone may ask for anyone's review, since nobody but the
-/// position and the attester chooses what is scored.
+/// position and the attester chooses what is scored. A result that does not tighten counts only if
+/// the position was held for `MIN_HOLD` before it was asked for, and has not worsened since: else
+/// a deposit of one transaction would buy a better factor. A tightening has no such conditions,
+/// and nothing the borrower does to the position voids it.
 /// @dev Left out to stay short, needed in earnest: a price feed, interest, liquidation.
 contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTransient {
     using SafeCast for int256;
@@ -53,8 +56,13 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
         uint128 collateral;
         uint128 debt;
         uint16 factorBps;
+        // When the factor last changed; 0: never.
         uint40 changedAt;
-        // Counts applied reviews and attestations: what a pending review was based on.
+        // First deposit or attestation.
+        uint40 openedAt;
+        // Last deposit or repayment.
+        uint40 improvedAt;
+        // Counts attestations: what a pending review was based on.
         uint64 version;
     }
 
@@ -90,12 +98,19 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
     error UnknownReview(uint256 id);
     error SnapshotChanged(uint256 id);
     error PositionWorsened(uint256 id);
+    /// @notice The position improved too late: only a review requested from `notBefore` on may
+    /// keep or loosen the factor.
+    error NotHeld(uint256 id, uint256 notBefore);
+    /// @notice So little collateral that its limit rounds to nothing, yet there is debt.
+    error NoLimit(address account);
     error ScoreOutOfRange(uint256 score, uint256 one);
 
     /// @notice Gas of the callback; it needs less than half.
     uint32 public constant CALLBACK_GAS = 100_000;
     /// @notice Seconds that an operator has to answer.
     uint64 public constant ANSWER_TIME = 1 hours;
+    /// @notice Seconds between a position's last improvement and a review that may profit from it.
+    uint256 public constant MIN_HOLD = 1 hours;
 
     uint256 private constant WHOLE_BPS = 10_000;
     uint256 private constant ETHER = 1e18;
@@ -157,7 +172,10 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
     /// @notice Adds the value sent to the caller's collateral.
     function deposit() external payable {
         if (msg.value == 0) revert ZeroAmount();
-        _positions[msg.sender].collateral += msg.value.toUint128();
+        Position storage position = _positions[msg.sender];
+        position.collateral += msg.value.toUint128();
+        position.improvedAt = uint40(block.timestamp);
+        _open(position);
         emit Deposited(msg.sender, msg.value);
     }
 
@@ -184,7 +202,9 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
     /// @notice Repays `amount` credit units of the caller's debt.
     function repay(uint256 amount) external nonReentrant {
         if (amount == 0) revert ZeroAmount();
-        _positions[msg.sender].debt -= amount.toUint128();
+        Position storage position = _positions[msg.sender];
+        position.debt -= amount.toUint128();
+        position.improvedAt = uint40(block.timestamp);
         emit Repaid(msg.sender, amount);
         credit.burn(msg.sender, amount);
     }
@@ -197,7 +217,9 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
             revert WrongFeatureCount(_featureCount - 2, features.length);
         }
         _attested[account] = features;
-        ++_positions[account].version;
+        Position storage position = _positions[account];
+        ++position.version;
+        _open(position);
         emit Attested(account, features);
     }
 
@@ -284,24 +306,26 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
             return;
         }
         _requireFresh(review.requestedAt, bounds().maxAge);
-        // Compare and swap: another review or attestation since makes this one old.
-        if (userData != _snapshot(review.account)) revert SnapshotChanged(id);
+        // Compare and swap: an attestation since makes this result old.
+        (uint256 factorThen, uint256 version) = _split(userData);
+        if (version != _positions[review.account].version) revert SnapshotChanged(id);
         uint256 score = _digit(output, _digitBits, 1) * _scoreStep;
         if (score > _scoreOne) revert ScoreOutOfRange(score, _scoreOne);
-        _apply(id, review, score);
+        _apply(id, review, factorThen, score);
     }
 
-    function _apply(uint256 id, Review memory review, uint256 score) private {
+    function _apply(uint256 id, Review memory review, uint256 factorThen, uint256 score) private {
         Position storage position = _positions[review.account];
         uint256 factor = factorOf(review.account);
         uint256 target = _target(factor, score, _scoreOne);
-        _checkChange(factor, target, position.changedAt);
-        // More risk than was scored must not loosen; less must not shield from tightening.
-        if (
-            target > factor
-                && (position.debt > review.debt || position.collateral < review.collateral)
-        ) revert PositionWorsened(id);
-        ++position.version;
+        // A tightening since makes any result old, a loosening only what would not tighten: else
+        // borrowers could void a tightening with a loosening of their own.
+        if (factor < factorThen) revert SnapshotChanged(id);
+        if (target >= factor) {
+            if (factor > factorThen) revert SnapshotChanged(id);
+            _requireHeld(id, review, position);
+        }
+        _checkChange(factor, target, position.changedAt, position.openedAt);
         if (target != factor) {
             position.factorBps = uint16(target);
             position.changedAt = uint40(block.timestamp);
@@ -309,17 +333,40 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
         emit ReviewApplied(id, review.account, score, factor, target);
     }
 
-    /// @dev What a review is based on: the account in the low 160 bits, above it a hash of its
-    /// factor and version.
+    /// @dev Notes when an account is first heard of.
+    function _open(Position storage position) private {
+        if (position.openedAt == 0) position.openedAt = uint40(block.timestamp);
+    }
+
+    /// @dev Reverts unless the position scored was no passing one: not improved shortly before the
+    /// review or at any time after, not worsened since, not reviewed within one block.
+    function _requireHeld(uint256 id, Review memory review, Position storage position)
+        private
+        view
+    {
+        if (position.debt > review.debt || position.collateral < review.collateral) {
+            revert PositionWorsened(id);
+        }
+        uint256 notBefore = position.improvedAt + MIN_HOLD;
+        if (review.requestedAt < notBefore) revert NotHeld(id, notBefore);
+        notBefore = uint256(review.requestedAt) + 1;
+        if (block.timestamp < notBefore) revert TooSoon(notBefore);
+    }
+
+    /// @dev What a review is based on: from the low bits on the account (160), its factor (16)
+    /// and its version (64).
     function _snapshot(address account) private view returns (bytes32) {
-        bytes32 state = keccak256(abi.encode(factorOf(account), _positions[account].version));
-        return bytes32(uint256(state) << 160 | uint256(uint160(account)));
+        return bytes32(
+            uint256(_positions[account].version) << 176 | factorOf(account) << 160
+                | uint256(uint160(account))
+        );
     }
 
     /// @dev Debt over `base` in the feature's units, rounded up: against the borrower.
     function _ratio(address account, uint256 base, uint256 unit) private view returns (int32) {
         uint256 debt = _positions[account].debt;
         if (debt == 0) return 0;
+        if (base == 0) revert NoLimit(account);
         return Math.mulDiv(debt, unit, base, Math.Rounding.Ceil).toInt256().toInt32();
     }
 
@@ -327,5 +374,10 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
         uint256 debt = _positions[account].debt;
         uint256 limit = limitOf(account);
         if (debt > limit) revert Unhealthy(debt, limit);
+    }
+
+    /// @dev Factor and version of a `_snapshot`.
+    function _split(bytes32 snapshot) private pure returns (uint256 factor, uint256 version) {
+        return (uint16(uint256(snapshot) >> 160), uint64(uint256(snapshot) >> 176));
     }
 }

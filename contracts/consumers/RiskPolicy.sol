@@ -8,8 +8,8 @@ pragma solidity ^0.8.28;
 /// @param maxTightenBps Largest decrease in one step.
 /// @param maxLoosenBps Largest increase in one step; less than `maxTightenBps`.
 /// @param tightenDelay Least time since the last change before a decrease.
-/// @param loosenDelay Least time since the last change before an increase; more than
-/// `tightenDelay`.
+/// @param loosenDelay Least time since the last change, or since the account was opened, before an
+/// increase; more than `tightenDelay`.
 /// @param maxAge Oldest request whose result is still applied.
 struct RiskBounds {
     uint16 floorBps;
@@ -99,9 +99,13 @@ abstract contract RiskPolicy {
         return factor < _floorBps + down ? _floorBps : factor - down;
     }
 
-    /// @dev Reverts unless the change from `factor`, last changed at `changedAt`, is within
-    /// bounds.
-    function _checkChange(uint256 factor, uint256 target, uint256 changedAt) internal view {
+    /// @dev Reverts unless the change from `factor` is within bounds.
+    /// @param changedAt When the factor last changed; 0: never, and a decrease need not wait.
+    /// @param openedAt Since when the account is known: its first increase waits from then on.
+    function _checkChange(uint256 factor, uint256 target, uint256 changedAt, uint256 openedAt)
+        internal
+        view
+    {
         if (target == factor) return;
         if (target < _floorBps || target > _ceilingBps) {
             revert FactorOutOfBounds(target, _floorBps, _ceilingBps);
@@ -110,7 +114,10 @@ abstract contract RiskPolicy {
         uint256 step = loosens ? target - factor : factor - target;
         uint256 maxStep = loosens ? _maxLoosenBps : _maxTightenBps;
         if (step > maxStep) revert StepTooLarge(factor, target, maxStep);
-        if (changedAt == 0) return;
+        if (changedAt == 0) {
+            if (!loosens) return;
+            changedAt = openedAt;
+        }
         uint256 notBefore = changedAt + (loosens ? _loosenDelay : _tightenDelay);
         if (block.timestamp < notBefore) revert TooSoon(notBefore);
     }

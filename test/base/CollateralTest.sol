@@ -12,6 +12,7 @@ import {Feature, OutputField, Schema} from "../../contracts/types/Types.sol";
 import {HaloracleTest} from "./HaloracleTest.sol";
 
 /// @title A manager on the mock hub, a borrower with ten ether of collateral, an attester
+/// @dev The account is old enough for a first loosening, the position long held.
 abstract contract CollateralTest is HaloracleTest {
     uint256 internal constant MODEL = 7;
     /// @dev Output digits whose score is in each band; a digit is 0.4 %.
@@ -33,6 +34,7 @@ abstract contract CollateralTest is HaloracleTest {
         attest(manager);
         hoax(borrower, 10 ether);
         manager.deposit{value: 10 ether}();
+        skip(1 days);
     }
 
     /// @dev Feature 0: loan to value in percent, 2 decimals. Feature 5: utilization, 3 decimals.
@@ -86,6 +88,8 @@ abstract contract CollateralTest is HaloracleTest {
     }
 
     function reviewed(uint32 digit) internal {
-        mock.answer(review(), digit);
+        uint256 id = review();
+        skip(1);
+        mock.answer(id, digit);
     }
 }

@@ -17,7 +17,11 @@ contract CollateralHandler is Test {
     struct Change {
         uint256 from;
         uint256 to;
+        // Since the last change, or since the account was opened.
         uint256 sinceLast;
+        bool first;
+        // Between the position's last improvement and the review's request.
+        uint256 held;
     }
 
     MockInferenceHub public immutable hub = new MockInferenceHub();
@@ -26,9 +30,12 @@ contract CollateralHandler is Test {
     uint256[] internal ids;
     Change[] public changes;
     mapping(address account => uint256) internal changedAt;
+    mapping(address account => uint256) internal improvedAt;
+    uint256 internal immutable openedAt;
 
     constructor() {
         vm.warp(1_700_000_000);
+        openedAt = block.timestamp;
         Schema memory schema;
         (schema.digitBits, schema.inputDigits) = (8, 3);
         schema.features = new Feature[](3);
@@ -69,6 +76,7 @@ contract CollateralHandler is Test {
         amount = uint96(bound(amount, 1, 100 ether));
         hoax(_account(who), amount);
         manager.deposit{value: amount}();
+        improvedAt[_account(who)] = block.timestamp;
     }
 
     function withdraw(uint256 who, uint96 amount) external {
@@ -90,7 +98,9 @@ contract CollateralHandler is Test {
     function repay(uint256 who, uint256 amount) external {
         (, uint256 debt) = manager.positionOf(_account(who));
         vm.prank(_account(who));
-        try manager.repay(bound(amount, 0, debt)) {} catch {}
+        try manager.repay(bound(amount, 0, debt)) {
+            improvedAt[_account(who)] = block.timestamp;
+        } catch {}
     }
 
     function attest(uint256 who, uint16 value) external {
@@ -108,14 +118,21 @@ contract CollateralHandler is Test {
         uint256 id = ids[which % ids.length];
         (State state,,,,) = hub.resultOf(id);
         if (state != State.Open) return;
-        (address account,,,) = manager.reviews(id);
+        (address account, uint40 requestedAt,,) = manager.reviews(id);
         uint256 before = manager.factorOf(account);
         try hub.answer(id, digit) {} catch {}
         uint256 current = manager.factorOf(account);
         if (current == before) return;
-        uint256 since =
-            changedAt[account] == 0 ? type(uint256).max : block.timestamp - changedAt[account];
-        changes.push(Change({from: before, to: current, sinceLast: since}));
+        bool first = changedAt[account] == 0;
+        changes.push(
+            Change({
+                from: before,
+                to: current,
+                sinceLast: block.timestamp - (first ? openedAt : changedAt[account]),
+                first: first,
+                held: requestedAt < improvedAt[account] ? 0 : requestedAt - improvedAt[account]
+            })
+        );
         changedAt[account] = block.timestamp;
     }
 

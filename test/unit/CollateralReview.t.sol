@@ -76,6 +76,7 @@ contract CollateralReviewTest is CollateralTest {
         RashManager rash = _rash();
         rash.setTarget(5_999);
         uint256 id = rash.requestReview{value: FEE}(borrower);
+        skip(1);
         vm.expectRevert(
             abi.encodeWithSelector(RiskPolicy.StepTooLarge.selector, 7_000, 5_999, 1_000)
         );
@@ -91,6 +92,7 @@ contract CollateralReviewTest is CollateralTest {
     function test_review_rejectsFactorsOutOfBounds() public {
         RashManager rash = _rash();
         uint256 id = rash.requestReview{value: FEE}(borrower);
+        skip(1);
         rash.setTarget(3_999);
         vm.expectRevert(
             abi.encodeWithSelector(RiskPolicy.FactorOutOfBounds.selector, 3_999, 4_000, 8_000)
@@ -142,12 +144,45 @@ contract CollateralReviewTest is CollateralTest {
         assertEq(manager.factorOf(borrower), 6_500);
     }
 
-    function test_review_rejectsResultsOlderThanTheLastApplied() public {
+    function test_review_rejectsResultsOlderThanTheLastTightening() public {
         uint256 older = review();
         skip(1 minutes);
-        reviewed(FAIR);
-        vm.expectRevert(abi.encodeWithSelector(CollateralManager.SnapshotChanged.selector, older));
+        reviewed(POOR);
+        skip(1 hours);
+        bytes memory old = abi.encodeWithSelector(CollateralManager.SnapshotChanged.selector, older);
+        vm.expectRevert(old);
         mock.answer(older, SAFE);
+        vm.expectRevert(old);
+        mock.answer(older, FAIR);
+        vm.expectRevert(old);
+        mock.answer(older, BAD);
+        assertEq(manager.factorOf(borrower), 6_500);
+    }
+
+    /// Reviews cost their fee only: a borrower may pile them up.
+    function test_review_isNotVoidedByANeutralOne() public {
+        uint256 first = review();
+        uint256 second = review();
+        skip(1 minutes);
+        reviewed(FAIR);
+        mock.answer(first, FAIR);
+        mock.answer(second, BAD);
+        assertEq(manager.factorOf(borrower), 6_000);
+    }
+
+    function test_review_isNotVoidedByALooseningIfItTightens() public {
+        uint256 first = review();
+        uint256 second = review();
+        skip(1 minutes);
+        reviewed(SAFE);
+        bytes memory old = abi.encodeWithSelector(CollateralManager.SnapshotChanged.selector, first);
+        vm.expectRevert(old);
+        mock.answer(first, SAFE);
+        vm.expectRevert(old);
+        mock.answer(first, FAIR);
+        skip(1 hours);
+        mock.answer(second, BAD);
+        assertEq(manager.factorOf(borrower), 6_250);
     }
 
     function test_review_rejectsResultsOnOldAttestations() public {
@@ -161,25 +196,12 @@ contract CollateralReviewTest is CollateralTest {
         address other = makeAddr("other");
         vm.prank(attester);
         manager.attest(other, new int32[](6));
+        skip(1 days);
         uint256 theirs = manager.requestReview{value: FEE}(other);
         reviewed(BAD);
         mock.answer(theirs, SAFE);
         assertEq(manager.factorOf(borrower), 6_000);
         assertEq(manager.factorOf(other), 7_250);
-    }
-
-    function test_review_doesNotLoosenAWorsenedPosition() public {
-        uint256 id = review();
-        vm.prank(borrower);
-        manager.borrow(1);
-        vm.expectRevert(abi.encodeWithSelector(CollateralManager.PositionWorsened.selector, id));
-        mock.answer(id, SAFE);
-
-        id = review();
-        vm.prank(borrower);
-        manager.withdraw(1);
-        vm.expectRevert(abi.encodeWithSelector(CollateralManager.PositionWorsened.selector, id));
-        mock.answer(id, SAFE);
     }
 
     /// Moving a wei about must not void a tightening.
@@ -191,19 +213,6 @@ contract CollateralReviewTest is CollateralTest {
         vm.stopPrank();
         mock.answer(id, BAD);
         assertEq(manager.factorOf(borrower), 6_000);
-    }
-
-    function test_review_loosensAnImprovedPosition() public {
-        vm.prank(borrower);
-        manager.borrow(5);
-        uint256 id = review();
-        vm.startPrank(borrower);
-        manager.repay(5);
-        vm.deal(borrower, 1);
-        manager.deposit{value: 1}();
-        vm.stopPrank();
-        mock.answer(id, SAFE);
-        assertEq(manager.factorOf(borrower), 7_250);
     }
 
     function test_review_refusalChangesNothing() public {
@@ -225,7 +234,7 @@ contract CollateralReviewTest is CollateralTest {
     function test_onInference_actsOnceOnAnId() public {
         uint256 id = review();
         bytes32 userData = mock.requestOf(id).userData;
-        mock.answer(id, FAIR);
+        mock.answer(id, POOR);
         vm.prank(address(mock));
         vm.expectRevert(abi.encodeWithSelector(CollateralManager.UnknownReview.selector, id));
         manager.onInference(id, MODEL, 0, outputOf(0, BAD), userData);
@@ -280,6 +289,7 @@ contract CollateralReviewTest is CollateralTest {
     function _rash() private returns (RashManager rash) {
         rash = new RashManager(configOf());
         attest(rash);
+        skip(1 days);
     }
 
     function _real() private returns (CollateralManager real) {
