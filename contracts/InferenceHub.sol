@@ -28,12 +28,14 @@ import {
 /// anything leaves. Delivery to the consumer is apart from settlement and cannot undo it.
 contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     /// @dev One slot. `timestamp` is, while open, when an announced cancellation takes effect
-    /// (0: none announced); once verified, when that was.
+    /// (0: none announced); once verified, when that was. 32 bits of seconds last until 2106;
+    /// later deadlines are rejected.
     struct Record {
         State state;
         Delivery delivery;
         uint16 ownerShareBps;
-        uint40 timestamp;
+        uint32 timestamp;
+        uint32 deadline;
         address payee;
     }
 
@@ -66,6 +68,8 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     /// @param registry_ Where models are registered.
     /// @param router_ Where their routes lead; must be the registry's own.
     constructor(IModelRegistry registry_, IVerifierRouter router_) {
+        IVerifierRouter ofRegistry = registry_.router();
+        if (ofRegistry != router_) revert RouterMismatch(ofRegistry, router_);
         registry = registry_;
         router = router_;
         escrow = new Escrow();
@@ -98,6 +102,7 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         record.state = State.Open;
         // The share in force now: the owner cannot raise it once an operator has set to work.
         record.ownerShareBps = ownerShareBps;
+        record.deadline = uint32(options.deadline);
         emit InferenceRequested(id, modelId, msg.sender, request, words);
         escrow.deposit{value: msg.value}(id);
     }
@@ -126,7 +131,7 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
 
         uint256 status = _statusOf(terms, output);
         record.state = State.Verified;
-        record.timestamp = uint40(block.timestamp);
+        record.timestamp = uint32(block.timestamp);
         record.payee = payee;
         _outputHashes[id] = keccak256(output);
         emit Verified(id, payee, status, output);
@@ -161,7 +166,7 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         if (msg.sender != request.consumer) revert NotConsumer(id, msg.sender);
         Record storage record = _open(id);
         if (record.timestamp != 0) revert CancelAlreadyRequested(id, record.timestamp);
-        record.timestamp = uint40(block.timestamp + CANCEL_DELAY);
+        record.timestamp = uint32(block.timestamp + CANCEL_DELAY);
         emit CancelRequested(id, record.timestamp);
     }
 
@@ -186,6 +191,7 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     function topUp(uint256 id) external payable {
         Record storage record = _open(id);
         if (_cancelled(record)) revert NotOpen(id, State.Cancelled);
+        if (block.timestamp > record.deadline) revert DeadlinePassed(id, record.deadline);
         if (msg.value == 0) revert NothingSent();
         emit FeeIncreased(id, msg.value, escrow.heldFor(id) + msg.value);
         escrow.deposit{value: msg.value}(id);
@@ -292,6 +298,7 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         if (msg.value > type(uint96).max) revert FeeTooHigh(msg.value);
         if (
             options.deadline <= block.timestamp || options.deadline > block.timestamp + MAX_LIFETIME
+                || options.deadline > type(uint32).max
         ) revert BadDeadline(options.deadline);
         if (options.callbackGas > MAX_CALLBACK_GAS) {
             revert CallbackGasTooHigh(options.callbackGas, MAX_CALLBACK_GAS);

@@ -30,7 +30,7 @@ contract ModelRegistry is IModelRegistry, ERC165 {
         address data;
     }
 
-    /// @notice Leads from a model's route to its verifier.
+    /// @inheritdoc IModelRegistry
     IVerifierRouter public immutable router;
 
     mapping(uint256 modelId => Model) private _models;

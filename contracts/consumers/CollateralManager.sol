@@ -224,7 +224,8 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
     }
 
     /// @notice Asks for a verified score of `account`; the value sent is the fee, at least
-    /// `hub.quote(modelId, CALLBACK_GAS)`. Refunds go to the caller's balance in the escrow.
+    /// `hub.quote(modelId, CALLBACK_GAS)`. Refunds go to the caller's balance in the escrow, never
+    /// to this contract's: it need not be able to withdraw them.
     /// @dev Reverts if a feature is outside the model's domain, such as a utilization beyond it
     /// after a tightening: the model knows nothing there.
     function requestReview(address account) external payable returns (uint256 id) {

@@ -69,6 +69,13 @@ abstract contract InferenceConsumer is IInferenceConsumer {
         if (block.timestamp > requestedAt + maxAge) revert StaleResult(requestedAt, maxAge);
     }
 
+    /// @dev Sends to `to` all that the hub's escrow owes this contract: refunds of requests whose
+    /// `refundTo` is this contract. Reverts if that is nothing, or `to` does not accept it.
+    /// Warning: `to` may call back; have the caller checked and state settled before.
+    function _withdrawRefunds(address to) internal returns (uint256 amount) {
+        return hub.escrow().withdraw(to);
+    }
+
     /// @dev For consumers without callback: reverts unless the hub verified `output` for `id`.
     /// Warning: check as well that `id` is a request of this contract.
     function _requireVerified(uint256 id, bytes calldata output) internal view {

@@ -6,9 +6,10 @@ pragma solidity ^0.8.28;
 /// commitments, read from the code of `vk` after its leading STOP byte.
 interface IHalo2Verifier {
     /// @notice Whether `proof` shows `instances` under the verifying key held by `vk`.
-    /// @dev Returns false, and never reverts, for anything that is not a canonical valid proof:
-    /// wrong lengths, trailing calldata, scalars not below r, coordinates not below q, points off
-    /// the curve, a wrong instance count, a failed pairing.
+    /// @dev Returns false for everything that is not a canonical valid proof: wrong lengths,
+    /// trailing calldata, scalars not below r, coordinates not below q, points off the curve, a
+    /// wrong instance count, a failed pairing, a `vk` that holds no key. Reverts only for want of
+    /// gas, so that true and false never depend on the gas supplied.
     /// Warning: the caller must pin `vk` by code hash; a key chosen by the prover proves nothing.
     /// @param vk Contract whose code is 0x00 followed by the verifying-key data.
     /// @param instances Public inputs, each below r.

@@ -33,7 +33,7 @@ interface IInferenceHub {
     error NotOpen(uint256 id, State state);
     /// @notice The deadline is not in the future, or too far in it.
     error BadDeadline(uint256 deadline);
-    /// @notice Too late to answer.
+    /// @notice Too late to answer, and to pay more for an answer.
     error DeadlinePassed(uint256 id, uint256 deadline);
     /// @notice Too early to expire: the request can still be answered.
     error DeadlineNotPassed(uint256 id, uint256 deadline);
@@ -72,6 +72,8 @@ interface IInferenceHub {
     error VerifyingKeyChanged(uint256 modelId);
     /// @notice A top-up without value.
     error NothingSent();
+    /// @notice The registry checks keys against another router than the hub would ask.
+    error RouterMismatch(IVerifierRouter ofRegistry, IVerifierRouter ofHub);
 
     /// @notice Asks for `modelId` on `input`; the value sent is the fee.
     /// @dev The caller is the consumer: the only one called back, the only one that may cancel.
@@ -103,6 +105,9 @@ interface IInferenceHub {
     ) external;
 
     /// @notice Runs the consumer's callback of a verified request, again if it failed before.
+    /// @dev Also after the model's route was stopped: the result was verified before. A consumer
+    /// that wants no more of a stopped route asks `router().isStopped(registry().routeOf(modelId))`
+    /// in its callback.
     function deliver(Request calldata request, bytes calldata output) external;
 
     /// @notice Refunds a request whose deadline has passed. Anyone may call.
@@ -117,7 +122,9 @@ interface IInferenceHub {
     /// @notice Refunds a request whose model's route was stopped. Anyone may call.
     function refundStopped(Request calldata request) external;
 
-    /// @notice Adds the value sent to the fee of an open request.
+    /// @notice Adds the value sent to the fee of an open request, until its deadline.
+    /// @dev An id does not tell the model, so that a stopped route is not noticed here; what is
+    /// added then comes back with `refundStopped`.
     function topUp(uint256 id) external payable;
 
     /// @notice Least fee for a request: what the model's policy asks. The callback's gas is not

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IVerifierRouter} from "./IVerifierRouter.sol";
 import {ModelPolicy, ModelSpec, ModelTerms, Schema} from "../types/Types.sol";
 
 /// @title Registry of immutable model versions
@@ -56,6 +57,9 @@ interface IModelRegistry {
 
     /// @notice Replaces the policy of a model, for new requests only.
     function setPolicy(uint256 modelId, ModelPolicy calldata policy) external;
+
+    /// @notice Leads from a model's route to its verifier; a hub of these models uses the same.
+    function router() external view returns (IVerifierRouter);
 
     /// @notice keccak256(abi.encode(MODEL_V1, owner, spec)): the same on every chain.
     function computeModelId(address owner, ModelSpec calldata spec) external view returns (uint256);

@@ -13,6 +13,9 @@ library VerifyingKey {
     /// @dev Base field of BN254: point coordinates are below it.
     uint256 internal constant BASE_FIELD =
         0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
+    /// @dev Rows at the end of the machine's columns that hold blinding. One more before them holds
+    /// the permutation's last value; instances fit in what is left.
+    uint256 internal constant BLINDING_ROWS = 5;
     /// @dev Bytes of k and the instance count.
     uint256 private constant HEADER_BYTES = 64;
     /// @dev Bytes of a commitment.
@@ -35,6 +38,10 @@ library VerifyingKey {
         uint256 k = _word(data, 0);
         if (k > MAX_K || k <= digitBits) revert IModelRegistry.BadVerifyingKey("k");
         if (_word(data, 32) != instances) revert IModelRegistry.BadVerifyingKey("instance count");
+        // The verifier refuses such a key: requests of its model could never be answered.
+        if (instances + BLINDING_ROWS >= 1 << k) {
+            revert IModelRegistry.BadVerifyingKey("more instances than rows");
+        }
         for (uint256 i = 0; i < points; ++i) {
             uint256 position = HEADER_BYTES + POINT_BYTES * i;
             _checkPoint(_word(data, position), _word(data, position + 32), i < fixedPoints);

@@ -3,13 +3,25 @@ pragma solidity ^0.8.28;
 
 import {InferenceConsumer} from "../../contracts/consumers/InferenceConsumer.sol";
 import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
-import {OutputField} from "../../contracts/types/Types.sol";
+import {OutputField, RequestOptions} from "../../contracts/types/Types.sol";
 
 /// @title Opens the base contract's helpers to tests
 contract PullConsumer is InferenceConsumer {
     uint256 public calls;
 
     constructor(IInferenceHub hub_) InferenceConsumer(hub_) {}
+
+    function ask(uint256 modelId, int32[] calldata input, RequestOptions calldata options)
+        external
+        payable
+        returns (uint256)
+    {
+        return hub.requestInference{value: msg.value}(modelId, input, options);
+    }
+
+    function withdrawRefunds(address to) external returns (uint256) {
+        return _withdrawRefunds(to);
+    }
 
     function requireVerified(uint256 id, bytes calldata output) external view {
         _requireVerified(id, output);

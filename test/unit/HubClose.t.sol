@@ -42,6 +42,9 @@ contract HubCloseTest is HaloracleTest {
         emit IInferenceHub.CancelRequested(asked.id, block.timestamp + 60);
         consumer.cancel(asked.request);
         assertEq(hub.cancelEffectiveAt(asked.id), block.timestamp + 60);
+        (State state,,, uint64 settledAt,) = hub.resultOf(asked.id);
+        assertEq(uint8(state), uint8(State.Open));
+        assertEq(settledAt, 0);
 
         skip(59);
         vm.expectRevert(
@@ -155,8 +158,9 @@ contract HubCloseTest is HaloracleTest {
     }
 
     function _assertClosed(State expected) private {
-        (State state,,,, address paid) = hub.resultOf(asked.id);
+        (State state,,, uint64 settledAt, address paid) = hub.resultOf(asked.id);
         assertEq(uint8(state), uint8(expected));
+        assertEq(settledAt, 0);
         assertEq(paid, address(0));
         assertEq(consumer.calls(), 0);
         assertEq(escrow.heldFor(asked.id), 0);

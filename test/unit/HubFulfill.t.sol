@@ -148,6 +148,17 @@ contract HubFulfillTest is HaloracleTest {
         _expectMalformed(abi.encode(uint256(1) << 253));
     }
 
+    function test_fulfill_revertsIfAnyOutputWordNotCanonical() public {
+        // 40 outputs and the status in slots of 8 bits: two words.
+        modelId = register(schemaOf(30, 40));
+        asked = ask(consumer);
+        _expectMalformed(abi.encode(1, uint256(1) << 253));
+        _expectMalformed(abi.encode(1, type(uint256).max));
+        _expectMalformed(abi.encode(uint256(1) << 253, 1));
+        fulfill(asked, abi.encode(0, (uint256(1) << 253) - 1));
+        assertEq(consumer.calls(), 1);
+    }
+
     function test_fulfill_revertsIfRequestAltered() public {
         bytes memory output = outputOf(0, 1);
         bytes memory proof = proofOf(asked, payee, output);

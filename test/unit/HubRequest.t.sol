@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {InferenceHub} from "../../contracts/InferenceHub.sol";
+import {VerifierRouter} from "../../contracts/VerifierRouter.sol";
 import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
 import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
 import {IModelRegistry} from "../../contracts/interfaces/IModelRegistry.sol";
@@ -24,6 +26,14 @@ contract HubRequestTest is HaloracleTest {
     function setUp() public override {
         super.setUp();
         consumer = new RecordingConsumer(hub);
+    }
+
+    function test_constructor_revertsIfRouterIsNotTheRegistrys() public {
+        VerifierRouter other = new VerifierRouter(admin, guardian);
+        vm.expectRevert(
+            abi.encodeWithSelector(IInferenceHub.RouterMismatch.selector, router, other)
+        );
+        new InferenceHub(registry, other);
     }
 
     function test_requestInference_logsAllThatAnOperatorNeeds() public {
@@ -101,6 +111,22 @@ contract HubRequestTest is HaloracleTest {
         chosen.deadline += 1;
         vm.expectRevert(abi.encodeWithSelector(IInferenceHub.BadDeadline.selector, chosen.deadline));
         consumer.ask{value: FEE}(modelId, rawInput(30), chosen);
+    }
+
+    /// The last second that a record can hold.
+    function test_requestInference_revertsIfDeadlinePast2106() public {
+        vm.warp(type(uint32).max - 10);
+        RequestOptions memory chosen = options(0);
+        chosen.deadline = uint64(1) << 32;
+        vm.expectRevert(abi.encodeWithSelector(IInferenceHub.BadDeadline.selector, chosen.deadline));
+        consumer.ask{value: FEE}(modelId, rawInput(30), chosen);
+        chosen.deadline -= 1;
+        Asked memory asked = ask(consumer, FEE, chosen);
+        vm.warp(chosen.deadline);
+        hub.topUp{value: 1}(asked.id);
+        fulfill(asked);
+        (,,, uint64 settledAt,) = hub.resultOf(asked.id);
+        assertEq(settledAt, chosen.deadline);
     }
 
     function test_requestInference_revertsIfCallbackGasTooHigh() public {
@@ -198,6 +224,30 @@ contract HubRequestTest is HaloracleTest {
             abi.encodeWithSelector(IInferenceHub.NotOpen.selector, asked.id, State.Verified)
         );
         hub.topUp{value: 1}(asked.id);
+    }
+
+    function test_topUp_revertsIfPastTheDeadline() public {
+        Asked memory asked = ask(consumer);
+        vm.warp(asked.request.deadline);
+        hub.topUp{value: 1}(asked.id);
+        skip(1);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IInferenceHub.DeadlinePassed.selector, asked.id, asked.request.deadline
+            )
+        );
+        hub.topUp{value: 1}(asked.id);
+        assertEq(escrow.heldFor(asked.id), FEE + 1);
+    }
+
+    /// Nobody loses it: the request can be refunded at once.
+    function test_topUp_comesBackIfRouteStopped() public {
+        Asked memory asked = ask(consumer);
+        vm.prank(guardian);
+        router.stop(route);
+        hub.topUp{value: 1}(asked.id);
+        hub.refundStopped(asked.request);
+        assertEq(escrow.balanceOf(refundee), FEE + 1);
     }
 
     function test_topUp_revertsIfCancellationTookEffect() public {

@@ -2,7 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {InferenceConsumer} from "../../contracts/consumers/InferenceConsumer.sol";
-import {Delivery, OutputField, State} from "../../contracts/types/Types.sol";
+import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
+import {Delivery, OutputField, RequestOptions, State} from "../../contracts/types/Types.sol";
 import {HaloracleTest} from "../base/HaloracleTest.sol";
 import {RecordingConsumer} from "../mocks/Consumers.sol";
 import {PullConsumer} from "../mocks/PullConsumer.sol";
@@ -53,6 +54,23 @@ contract InferenceConsumerTest is HaloracleTest {
         hub.expire(asked.request);
         vm.expectRevert(abi.encodeWithSelector(InferenceConsumer.NotVerified.selector, asked.id));
         consumer.requireVerified(asked.id, "");
+    }
+
+    function test_withdrawRefunds_sendsAllOfThem() public {
+        RequestOptions memory chosen = options(0);
+        chosen.refundTo = address(0);
+        vm.recordLogs();
+        consumer.ask{value: FEE}(modelId, rawInput(30), chosen);
+        Asked memory asked = readRequest();
+        vm.expectRevert(
+            abi.encodeWithSelector(IEscrow.NothingToWithdraw.selector, address(consumer))
+        );
+        consumer.withdrawRefunds(payee);
+        vm.warp(asked.request.deadline + 1);
+        hub.expire(asked.request);
+        assertEq(consumer.withdrawRefunds(payee), FEE);
+        assertEq(payee.balance, FEE);
+        assertEq(escrow.balanceOf(address(consumer)), 0);
     }
 
     function test_requireFresh_allowsTheLastSecond() public {

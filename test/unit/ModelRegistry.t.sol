@@ -167,6 +167,28 @@ contract ModelRegistryTest is HaloracleTest {
         _expectGoodKey(_withWord(0, 25));
     }
 
+    /// Of 32 rows 6 hold no instance: nobody could ever prove a statement of 27.
+    function test_register_revertsIfInstancesDoNotFitTheRows() public {
+        // Five features a word; two halves of the tag and one output word besides.
+        Schema memory wide = schemaOf(116, 1);
+        (wide.digitBits, wide.inputDigits) = (4, 12);
+        bytes memory key = vkDataOf(5, 27);
+        ModelSpec memory spec = specOf(key, wide);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IModelRegistry.BadVerifyingKey.selector, "more instances than rows"
+            )
+        );
+        registry.register(spec, key, wide, policyOf());
+
+        key = vkDataOf(6, 27);
+        registry.register(specOf(key, wide), key, wide, policyOf());
+        wide = schemaOf(115, 1);
+        (wide.digitBits, wide.inputDigits) = (4, 12);
+        key = vkDataOf(5, 26);
+        registry.register(specOf(key, wide), key, wide, policyOf());
+    }
+
     function test_register_revertsIfInstanceCountDiffers() public {
         uint256 instances = instancesFor(schema);
         _expectBadKey(_withWord(1, instances + 1), "instance count");
@@ -214,6 +236,12 @@ contract ModelRegistryTest is HaloracleTest {
         _expectBadSchema("slot width");
         schema.inputDigits = 7;
         _expectBadSchema("slot width");
+        // 49 bits, the least that is too wide; 48 are not.
+        (schema.digitBits, schema.inputDigits) = (7, 7);
+        _expectBadSchema("slot width");
+        (schema.digitBits, schema.inputDigits) = (8, 6);
+        vkData = vkDataOf(9, instancesFor(schema));
+        _expectGoodKey(vkData);
     }
 
     function test_register_revertsIfNoFeatures() public {
