@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Script, console2} from "forge-std/Script.sol";
+import {VmSafe} from "forge-std/Vm.sol";
 
 import {InferenceHub} from "../contracts/InferenceHub.sol";
 import {ModelRegistry} from "../contracts/ModelRegistry.sol";
@@ -13,6 +14,7 @@ import {IHalo2Verifier} from "../contracts/interfaces/IHalo2Verifier.sol";
 /// @notice ```sh
 /// forge script script/Deploy.s.sol --rpc-url URL --broadcast --account NAME --sender ADDRESS
 /// ```
+/// Without `--broadcast` it is a dry run and writes nothing.
 /// Environment: `OWNER` and `GUARDIAN` of the router (both the deployer if unset);
 /// `ALLOW_UNSAFE=true` to deploy a verifier of an SRS made locally: whoever made it can forge
 /// proofs. Chain 31337 needs no leave.
@@ -37,7 +39,8 @@ contract Deploy is Script {
         address guardian = vm.envOr("GUARDIAN", deployer);
         Deployment memory d = deploy(deployer, owner, guardian, vm.envOr("ALLOW_UNSAFE", false));
         vm.stopBroadcast();
-        write(d, owner, guardian);
+        // A dry run deploys nothing: it must not replace the record of what is deployed.
+        if (vm.isContext(VmSafe.ForgeContext.ScriptBroadcast)) write(d, owner, guardian);
     }
 
     /// @notice Deploys everything. The deployer activates the route, then hands the router over;

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Script, console2} from "forge-std/Script.sol";
+import {VmSafe} from "forge-std/Vm.sol";
 
 import {
     CollateralManager,
@@ -35,6 +36,8 @@ contract DeployDemo is Script {
         CollateralManager manager =
             deploy(IInferenceHub(hub), vm.envUint("MODEL_ID"), vm.envOr("ATTESTER", deployer));
         vm.stopBroadcast();
+        // A dry run deploys nothing.
+        recorded = recorded && vm.isContext(VmSafe.ForgeContext.ScriptBroadcast);
         if (recorded) vm.writeJson(vm.toString(address(manager)), path, ".collateralManager");
         // solhint-disable-next-line no-console
         console2.log("CollateralManager", address(manager));

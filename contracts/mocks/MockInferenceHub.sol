@@ -37,6 +37,8 @@ contract MockInferenceHub is IInferenceHub {
     error NotInMock(string what);
     error UnknownModel(uint256 modelId);
     error WrongOutputCount(uint256 expected, uint256 got);
+    /// @notice No slot holds such a digit (slot 0 is the status): the real hub's cannot either.
+    error NotADigit(uint256 slot, uint256 value);
 
     struct Model {
         address data;
@@ -55,6 +57,11 @@ contract MockInferenceHub is IInferenceHub {
 
     /// @inheritdoc IInferenceHub
     mapping(address consumer => uint64) public nonceOf;
+
+    /// @notice As the real hub's.
+    uint256 public constant MAX_LIFETIME = 30 days;
+    /// @notice As the real hub's.
+    uint256 public constant MAX_CALLBACK_GAS = 2_000_000;
 
     mapping(uint256 modelId => Model) private _models;
     mapping(uint256 id => Record) private _records;
@@ -105,7 +112,13 @@ contract MockInferenceHub is IInferenceHub {
     ) external payable returns (uint256 id) {
         Model storage model = _model(modelId);
         if (msg.value < model.fee) revert FeeTooLow(model.fee, msg.value);
-        if (options.deadline <= block.timestamp) revert BadDeadline(options.deadline);
+        if (msg.value > type(uint96).max) revert FeeTooHigh(msg.value);
+        if (
+            options.deadline <= block.timestamp || options.deadline > block.timestamp + MAX_LIFETIME
+        ) revert BadDeadline(options.deadline);
+        if (options.callbackGas > MAX_CALLBACK_GAS) {
+            revert CallbackGasTooHigh(options.callbackGas, MAX_CALLBACK_GAS);
+        }
         bytes memory words = abi.encodePacked(SchemaData.pack(model.data, input));
         Request memory request = Request({
             modelId: modelId,
@@ -287,8 +300,12 @@ contract MockInferenceHub is IInferenceHub {
         }
         uint256[] memory words = new uint256[](header.outputWords);
         uint256 perWord = SchemaData.WORD_BITS / header.digitBits;
+        if (status >> header.digitBits != 0) revert NotADigit(0, status);
         words[0] = status;
         for (uint256 slot = 1; slot <= outputs.length; ++slot) {
+            if (outputs[slot - 1] >> header.digitBits != 0) {
+                revert NotADigit(slot, outputs[slot - 1]);
+            }
             words[slot / perWord] |= uint256(outputs[slot - 1])
             << (slot % perWord * header.digitBits);
         }

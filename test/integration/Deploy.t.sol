@@ -45,6 +45,14 @@ contract DeployTest is Test {
         assertTrue(d.verifier.srsUnsafe());
     }
 
+    /// Only what is broadcast is recorded.
+    function test_run_writesNothingUnlessBroadcasting() public {
+        vm.chainId(424_243);
+        vm.setEnv("ALLOW_UNSAFE", "true");
+        script.run();
+        assertFalse(vm.exists(string.concat(vm.projectRoot(), "/deployments/424243.json")));
+    }
+
     function test_write_recordsTheDeployment() public {
         vm.chainId(424_242);
         vm.roll(17);

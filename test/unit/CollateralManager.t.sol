@@ -172,6 +172,12 @@ contract CollateralManagerTest is CollateralTest {
         config.loanToValue.feature = 5;
         _expectBadConfig(config, "one feature twice");
         config = configOf();
+        config.utilization.feature = 8;
+        _expectBadConfig(config, "no such feature");
+        config = configOf();
+        config.loanToValue.one = 0;
+        _expectBadConfig(config, "unit is zero");
+        config = configOf();
         config.utilization.one = 0;
         _expectBadConfig(config, "unit is zero");
         config = configOf();

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
 import {MockInferenceHub} from "../../contracts/mocks/MockInferenceHub.sol";
-import {Delivery, Request, State} from "../../contracts/types/Types.sol";
+import {Delivery, Request, RequestOptions, State} from "../../contracts/types/Types.sol";
 import {HaloracleTest} from "../base/HaloracleTest.sol";
 import {RecordingConsumer, RevertingConsumer, TestConsumer} from "../mocks/Consumers.sol";
 
@@ -41,6 +41,48 @@ contract MockInferenceHubTest is HaloracleTest {
         consumer.ask(modelId, rawInput(30), options(0));
         vm.expectRevert(abi.encodeWithSelector(MockInferenceHub.UnknownModel.selector, 5));
         consumer.ask{value: FEE}(5, rawInput(30), options(0));
+    }
+
+    /// Whatever the real hub refuses, the mock refuses in the same words.
+    function test_requestInference_hasTheRealHubsLimits() public {
+        RecordingConsumer consumer = new RecordingConsumer(mock);
+        RecordingConsumer other = new RecordingConsumer(hub);
+        assertEq(mock.MAX_LIFETIME(), hub.MAX_LIFETIME());
+        assertEq(mock.MAX_CALLBACK_GAS(), hub.MAX_CALLBACK_GAS());
+        RequestOptions memory chosen = options(2_000_001);
+        bytes memory refusal =
+            abi.encodeWithSelector(IInferenceHub.CallbackGasTooHigh.selector, 2_000_001, 2_000_000);
+        _assertBothRefuse(consumer, other, FEE, chosen, refusal);
+        chosen = options(2_000_000);
+        chosen.deadline = uint64(block.timestamp + 30 days + 1);
+        refusal = abi.encodeWithSelector(IInferenceHub.BadDeadline.selector, chosen.deadline);
+        _assertBothRefuse(consumer, other, FEE, chosen, refusal);
+        chosen.deadline = uint64(block.timestamp);
+        refusal = abi.encodeWithSelector(IInferenceHub.BadDeadline.selector, chosen.deadline);
+        _assertBothRefuse(consumer, other, FEE, chosen, refusal);
+        chosen.deadline = uint64(block.timestamp + 30 days);
+        uint256 fee = uint256(type(uint96).max) + 1;
+        vm.deal(address(this), 4 * fee);
+        refusal = abi.encodeWithSelector(IInferenceHub.FeeTooHigh.selector, fee);
+        _assertBothRefuse(consumer, other, fee, chosen, refusal);
+        consumer.ask{value: fee - 1}(modelId, rawInput(30), chosen);
+        other.ask{value: fee - 1}(modelId, rawInput(30), chosen);
+    }
+
+    function test_answer_revertsIfNoDigit() public {
+        uint256 id = _ask(new RecordingConsumer(mock), CALLBACK_GAS);
+        uint32[] memory outputs = new uint32[](40);
+        outputs[30] = 256;
+        vm.expectRevert(abi.encodeWithSelector(MockInferenceHub.NotADigit.selector, 31, 256));
+        mock.answer(id, outputs);
+        vm.expectRevert(abi.encodeWithSelector(MockInferenceHub.NotADigit.selector, 0, 256));
+        mock.refuse(id, 256);
+        outputs[30] = 255;
+        mock.answer(id, outputs);
+    }
+
+    function test_ownerShareOf_isNobodys() public {
+        assertEq(mock.ownerShareOf(_ask(new RecordingConsumer(mock), CALLBACK_GAS)), 0);
     }
 
     function test_answer_callsBackWithPackedWords() public {
@@ -137,5 +179,18 @@ contract MockInferenceHubTest is HaloracleTest {
             abi.encodeWithSelector(MockInferenceHub.NotInMock.selector, "fees are not paid out")
         );
         mock.topUp{value: 1}(1);
+    }
+
+    function _assertBothRefuse(
+        TestConsumer consumer,
+        TestConsumer other,
+        uint256 fee,
+        RequestOptions memory chosen,
+        bytes memory refusal
+    ) private {
+        vm.expectRevert(refusal);
+        consumer.ask{value: fee}(modelId, rawInput(30), chosen);
+        vm.expectRevert(refusal);
+        other.ask{value: fee}(modelId, rawInput(30), chosen);
     }
 }
