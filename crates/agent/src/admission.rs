@@ -58,7 +58,7 @@ impl Admission {
         busy: impl Fn(U256) -> usize,
     ) -> Result<Verdict, RpcError> {
         let request = &job.request;
-        let on_chain = self.chain.request_state(job.id).await?;
+        let on_chain = self.chain.request_state(job.id, head).await?;
         if on_chain.state != haloracle_contracts::State::Open {
             return Ok(Verdict::Settled(on_chain));
         }

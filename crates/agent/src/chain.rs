@@ -1,7 +1,8 @@
 //! The chain as the agent sees it: typed reads and writes of one hub over [`Rpc`].
 //!
-//! Every call names the latest block: alloy would ask for the pending one, in which our own
-//! unmined settlement has already happened.
+//! What decides about a job is read at a named block, so that a node that is behind says so
+//! instead of answering from the past. Other calls name the latest block: alloy would ask for the
+//! pending one, in which our own unmined settlement has already happened.
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
@@ -66,6 +67,8 @@ pub(crate) enum HubEvent {
 #[derive(Clone, Debug)]
 pub(crate) struct HubLog {
     pub(crate) block: Checkpoint,
+    /// Position in its block.
+    pub(crate) index: u64,
     pub(crate) event: HubEvent,
 }
 
@@ -213,13 +216,24 @@ impl Chain {
                 return None;
             }
         };
-        Some(HubLog { block, event })
+        let index = log.log_index?;
+        Some(HubLog {
+            block,
+            index,
+            event,
+        })
     }
 
-    /// What the hub says about a request now.
-    pub(crate) async fn request_state(&self, id: U256) -> Result<RequestState, RpcError> {
+    /// What the hub says about a request at block `at`. A node that does not have that block is
+    /// in trouble, it does not answer.
+    pub(crate) async fn request_state(
+        &self,
+        id: U256,
+        at: Block,
+    ) -> Result<RequestState, RpcError> {
+        let call = IInferenceHub::resultOfCall { id };
         let answer = self
-            .read(self.hub, &IInferenceHub::resultOfCall { id })
+            .read_at(self.hub, &call, BlockId::hash_canonical(at.hash))
             .await?;
         Ok(RequestState {
             state: answer.state,
@@ -268,14 +282,30 @@ impl Chain {
         .await
     }
 
+    /// When the announced cancellation of a request takes effect, in seconds since 1970; 0 if
+    /// none was announced.
+    pub(crate) async fn cancelled_at(&self, id: U256) -> Result<u64, RpcError> {
+        self.read(self.hub, &IInferenceHub::cancelEffectiveAtCall { id })
+            .await
+    }
+
     async fn read<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return, RpcError> {
+        self.read_at(to, call, BlockId::latest()).await
+    }
+
+    async fn read_at<C: SolCall>(
+        &self,
+        to: Address,
+        call: &C,
+        at: BlockId,
+    ) -> Result<C::Return, RpcError> {
         let request = &TransactionRequest::default()
             .with_to(to)
             .with_input(call.abi_encode());
         let answer = self
             .rpc
             .call(Method::Call, |node| async move {
-                node.call(request.clone()).latest().await
+                node.call(request.clone()).block(at).await
             })
             .await?;
         C::abi_decode_returns(&answer)

@@ -33,6 +33,15 @@ pub enum AgentError {
         /// What the node says.
         got: u64,
     },
+    /// The chain contradicts more of what was read than any reorganisation does.
+    #[error(
+        "the chain differs from what was read for more than {depth} blocks: are the nodes on the \
+         right chain? If so, start with an empty `state_dir`"
+    )]
+    DeepReorg {
+        /// Blocks that differ.
+        depth: u64,
+    },
     /// The health server cannot listen.
     #[error("could not serve health and metrics on {address}")]
     Http {
@@ -57,6 +66,7 @@ impl AgentError {
             | Self::Signer(_)
             | Self::Bundle(_)
             | Self::WrongChain { .. }
+            | Self::DeepReorg { .. }
             | Self::Http { .. }
             | Self::Stopped(_) => false,
         }

@@ -14,11 +14,11 @@ use crate::{
     fees::{self, Fees},
     provers::backoff,
     settle,
-    store::{JobState, Slot, SlotState, StoredTx, now_ms},
+    store::{JobOutcome, JobState, Slot, SlotState, StoredTx, now_ms},
     submitter::{Sent, Submitter},
 };
 
-/// Time a used nonce may be without a receipt before its user counts as a stranger: nodes behind
+/// Time a nonce may be seen used without a receipt before its user counts as a stranger: nodes behind
 /// one address may lag behind each other.
 const STRANGER_MS: u64 = 60_000;
 
@@ -59,20 +59,21 @@ impl Submitter {
                 return self.mined(slot, receipt, head).await;
             }
         }
-        let newest = transactions
-            .iter()
-            .filter_map(|tx| tx.sent_ms.or(Some(tx.created_ms)))
-            .max();
-        if newest.is_some_and(|sent| now_ms().saturating_sub(sent) < STRANGER_MS) {
+        let Some(since) = slot.used_ms else {
             debug!(nonce = slot.nonce, "the nonce is used, no receipt yet");
+            return Ok(self.store.mark_used(slot)?);
+        };
+        if now_ms().saturating_sub(since) < STRANGER_MS {
             return Ok(());
         }
         warn!(
             nonce = slot.nonce,
             "the nonce was used by a transaction that is not ours"
         );
-        self.store.set_slot(slot, SlotState::Usurped, None)?;
-        self.decide(slot, None, head).await
+        let outcome = self.outcome(slot, None, head).await?;
+        self.store
+            .close_slot(slot, SlotState::Usurped, None, outcome.as_ref())?;
+        Ok(())
     }
 
     /// Notes a receipt; at depth it is final.
@@ -85,33 +86,44 @@ impl Submitter {
             }
             return Ok(());
         }
-        // The job first: should the process die in between, the slot is looked at again.
-        self.decide(slot, Some(receipt), head).await?;
-        self.store.set_slot(slot, SlotState::Final, Some(mined))?;
+        let outcome = self.outcome(slot, Some(receipt), head).await?;
+        self.store
+            .close_slot(slot, SlotState::Final, Some(mined), outcome.as_ref())?;
         self.metrics.add_gas_spent(receipt.cost);
         Ok(())
     }
 
-    /// Moves the job of a decided nonce to where the hub says it is.
-    async fn decide(
+    /// Where the job of a decided nonce goes, by what the hub says at `head`; writes nothing, so
+    /// that nonce and job are decided in one transaction.
+    async fn outcome(
         &self,
         slot: &Slot,
         receipt: Option<Receipt>,
         head: Block,
-    ) -> Result<(), AgentError> {
+    ) -> Result<Option<JobOutcome>, AgentError> {
         let Some(id) = slot.request_id else {
-            return Ok(());
+            return Ok(None);
         };
-        let on_chain = self.chain.request_state(id).await?;
-        let (to, reason) = settle::target(&self.store, id, on_chain, self.payee)?;
-        let from = [JobState::Sending];
+        let on_chain = self.chain.request_state(id, head).await?;
+        let target = settle::target(&self.store, id, on_chain, self.payee)?;
         let hash = receipt.map(|receipt| tracing::field::display(receipt.hash));
+        let mut outcome = JobOutcome {
+            id,
+            to: JobState::Resync,
+            reason: None,
+            settled_block: None,
+            retry_ms: None,
+        };
+        let Some((to, reason)) = target else {
+            // Whether its block left the chain is for the watcher to say.
+            return Ok(Some(outcome));
+        };
+        (outcome.to, outcome.reason) = (to, reason);
         if on_chain.state != State::Open {
             let block = receipt.map_or(head.number, |receipt| receipt.block);
             info!(state = to.name(), block, hash, "request settled");
-            self.store
-                .transition(id, &from, to, reason.as_deref(), Some(block))?;
-            return Ok(());
+            outcome.settled_block = Some(block);
+            return Ok(Some(outcome));
         }
         // Reverted, or used up by something else, and the request is still open.
         let why = if receipt.is_some() {
@@ -119,20 +131,15 @@ impl Submitter {
         } else {
             "its nonce was used"
         };
-        let attempts = self.store.postpone(id, 0, why, true)?;
-        let failed = attempts >= self.max_attempts;
-        let to = if failed { JobState::Failed } else { to };
-        warn!(
-            ?hash,
-            attempts,
-            state = to.name(),
-            "{why}, but the request is open"
-        );
-        self.store.transition(id, &from, to, Some(why), None)?;
-        if !failed {
-            self.store.postpone(id, backoff(attempts), why, false)?;
+        let attempts = self.store.job(id)?.map_or(0, |job| job.attempts) + 1;
+        if attempts >= self.max_attempts {
+            outcome.to = JobState::Failed;
         }
-        Ok(())
+        outcome.reason = Some(why.into());
+        outcome.retry_ms = Some(backoff(attempts));
+        let state = outcome.to.name();
+        warn!(?hash, attempts, state, "{why}, but the request is open");
+        Ok(Some(outcome))
     }
 
     /// Gets a waiting nonce mined: send, send again, replace with a higher fee, or fill.
@@ -146,29 +153,55 @@ impl Submitter {
             return Ok(());
         };
         if let Some(id) = slot.request_id {
-            let on_chain = self.chain.request_state(id).await?;
+            let on_chain = self.chain.request_state(id, head).await?;
             match on_chain.state {
                 State::Open => {}
                 // Its block left the chain; the request will be back, or the nonce filled later.
-                State::None if !self.is_old(newest) => return Ok(()),
+                State::None => {
+                    let gone = self.store.job(id)?.is_some_and(|job| job.block.is_none());
+                    if !gone || !self.is_old(newest) {
+                        return Ok(());
+                    }
+                    return self.fill(slot, transactions, head).await;
+                }
                 // Sent now it would only revert. A filler costs the least.
-                _ => return self.fill(slot, newest, head).await,
+                _ => return self.fill(slot, transactions, head).await,
             }
         }
-        if !self.chain.knows(newest.hash).await? {
-            return match self.broadcast(newest).await? {
-                Sent::Accepted | Sent::NonceUsed => Ok(()),
-                Sent::Underpriced => self.replace(slot, newest, head).await,
-                Sent::Rejected => self.fill(slot, newest, head).await,
-            };
-        }
-        if newest.sent_ms.is_none() {
+        let known = self.chain.knows(newest.hash).await?;
+        if known && newest.sent_ms.is_none() {
             self.store.mark_sent(newest.hash)?;
         }
-        if self.is_old(newest) {
+        if known && !self.is_old(newest) {
+            return Ok(());
+        }
+        if self.is_late(slot, head).await? {
+            return self.fill(slot, transactions, head).await;
+        }
+        if known {
             return self.replace(slot, newest, head).await;
         }
-        Ok(())
+        match self.broadcast(newest).await? {
+            Sent::Accepted | Sent::NonceUsed => Ok(()),
+            Sent::Underpriced => self.replace(slot, newest, head).await,
+            Sent::Rejected => self.fill(slot, transactions, head).await,
+        }
+    }
+
+    /// Whether an open request can no longer be answered: its deadline has passed, or its
+    /// cancellation is in effect.
+    async fn is_late(&self, slot: &Slot, head: Block) -> Result<bool, AgentError> {
+        let Some(id) = slot.request_id else {
+            return Ok(false);
+        };
+        let Some(job) = self.store.job(id)? else {
+            return Ok(false);
+        };
+        if head.timestamp >= job.request.deadline {
+            return Ok(true);
+        }
+        let cancelled = self.chain.cancelled_at(id).await?;
+        Ok(cancelled != 0 && head.timestamp >= cancelled)
     }
 
     fn is_old(&self, tx: &StoredTx) -> bool {
@@ -179,7 +212,8 @@ impl Submitter {
     /// Replaces the newest transaction of a nonce by the same with higher fees, up to the cap.
     async fn replace(&self, slot: &Slot, newest: &StoredTx, head: Block) -> Result<(), AgentError> {
         let Some(fees) = self.raised(slot, newest, head).await? else {
-            return Ok(());
+            // At the cap: nodes forget transactions, so this one is handed to them again.
+            return self.broadcast(newest).await.map(drop);
         };
         let tx = match slot.request_id {
             None => self.sign_filler(slot, fees)?,
@@ -192,21 +226,45 @@ impl Submitter {
             }
         };
         info!(hash = %tx.hash, replaces = %newest.hash, max_fee = fees.max, "raising the fee");
-        self.store.add_replacement(slot, &tx, false)?;
+        self.store.add_replacement(slot, &tx)?;
         self.metrics.replacements.inc();
         self.broadcast(&tx).await.map(drop)
     }
 
     /// Gives up the settlement at this nonce and uses the nonce up; the job goes where the chain
     /// says.
-    async fn fill(&self, slot: &Slot, newest: &StoredTx, head: Block) -> Result<(), AgentError> {
-        let Some(fees) = self.raised(slot, newest, head).await? else {
+    async fn fill(
+        &self,
+        slot: &Slot,
+        transactions: &[StoredTx],
+        head: Block,
+    ) -> Result<(), AgentError> {
+        let Some(newest) = transactions.first() else {
             return Ok(());
         };
+        let fees = match self.raised(slot, newest, head).await? {
+            Some(fees) => fees,
+            None if slot.signer != self.signer.address() => return Ok(()),
+            None => {
+                // At the cap. What no node knows needs no raise to be replaced.
+                for tx in transactions {
+                    if self.chain.knows(tx.hash).await? {
+                        return self.broadcast(newest).await.map(drop);
+                    }
+                }
+                match self.first_fees(head).await? {
+                    Some(fees) => fees,
+                    None => return Ok(()),
+                }
+            }
+        };
         let tx = self.sign_filler(slot, fees)?;
+        if transactions.iter().any(|old| old.hash == tx.hash) {
+            return self.broadcast(&tx).await.map(drop);
+        }
         warn!(nonce = slot.nonce, hash = %tx.hash, "using the nonce up without its request");
-        self.decide(slot, None, head).await?;
-        self.store.add_replacement(slot, &tx, true)?;
+        let outcome = self.outcome(slot, None, head).await?;
+        self.store.fill_slot(slot, &tx, outcome.as_ref())?;
         self.broadcast(&tx).await.map(drop)
     }
 

@@ -144,7 +144,12 @@ impl Provers {
                 self.store.postpone(job.id, ms, &reason, false)?;
             }
             Verdict::Settled(on_chain) => {
-                let (to, reason) = settle::target(&self.store, job.id, on_chain, self.payee)?;
+                let target = settle::target(&self.store, job.id, on_chain, self.payee)?;
+                let Some((to, reason)) = target else {
+                    let reason = "the hub does not know it yet";
+                    self.store.postpone(job.id, RETRY_MS, reason, false)?;
+                    return Ok(());
+                };
                 info!(state = to.name(), "request is settled already");
                 let from = [JobState::Observed];
                 let block = Some(head.number);

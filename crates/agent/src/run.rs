@@ -26,7 +26,7 @@ use crate::{
     signer::Signer,
     store::{Store, now_ms},
     submitter::Submitter,
-    watcher::{WatchConfig, Watcher},
+    watcher::{Progress, WatchConfig, Watcher},
 };
 
 /// Time that proofs under way have to finish when the agent stops; later ones are made again.
@@ -50,6 +50,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
     let metrics = Arc::new(Metrics::new());
     let status = Arc::new(Status::new(config.poll_interval()));
     let store = Arc::new(Store::open(&config.state_dir, config.chain_id, config.hub)?);
+    let stranded = store.unsettle_stranded()?;
+    if stranded > 0 {
+        warn!(
+            jobs = stranded,
+            "requests without an open nonce are compared with the chain"
+        );
+    }
     let rpc = Rpc::new(&config.rpc, Arc::clone(&metrics))?;
     let chain = Chain::new(rpc, config.chain_id, config.hub);
     let listener = http::bind(config.http.listen).await?;
@@ -239,9 +246,9 @@ async fn watch_chain(
     let mut pace = Pace::new("watcher", poll);
     while let Some(outcome) = stop.run_until_cancelled(watcher.advance()).await {
         match outcome {
-            Ok(true) => continue,
-            Ok(false) => status.caught_up_ms.store(now_ms(), Ordering::Relaxed),
-            Err(_) => {}
+            Ok(Progress::More) => continue,
+            Ok(Progress::CaughtUp) => status.caught_up_ms.store(now_ms(), Ordering::Relaxed),
+            Ok(Progress::Behind) | Err(_) => {}
         }
         pace.judge(outcome.map(drop))?;
         stop.run_until_cancelled(tokio::time::sleep(pace.rest()))

@@ -8,7 +8,9 @@ use crate::{
     store::{JobState, Store, StoreError},
 };
 
-/// The state that a job should be in, given what the hub says, and why.
+/// The state that a job should be in, given what the hub says, and why. `None` if the hub does
+/// not know the request: whoever answered may be behind, so only the watcher may drop a job, and
+/// only after it saw that the block of the request's log left the chain.
 ///
 /// Verified for our payee is success whoever sent the transaction.
 pub(crate) fn target(
@@ -16,10 +18,10 @@ pub(crate) fn target(
     id: U256,
     on_chain: RequestState,
     payee: Address,
-) -> Result<(JobState, Option<String>), StoreError> {
+) -> Result<Option<(JobState, Option<String>)>, StoreError> {
     let closed = |why: &str| (JobState::Closed, Some(why.to_owned()));
-    Ok(match on_chain.state {
-        State::None => (JobState::Removed, Some("its block left the chain".into())),
+    Ok(Some(match on_chain.state {
+        State::None => return Ok(None),
         State::Open | State::Claimed | State::Provisional => {
             let proved = store.proof(id, payee)?.is_some();
             (
@@ -41,7 +43,7 @@ pub(crate) fn target(
         State::Stopped => closed("its model's route was stopped"),
         // `sol!` adds a variant for numbers that the interface does not name.
         State::__Invalid => closed("in a state that this agent does not know"),
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -69,20 +71,24 @@ mod tests {
         let goes = |state, payee| {
             target(&store, id, RequestState { state, payee }, us)
                 .expect("read")
-                .0
+                .map(|(to, _)| to)
         };
-        assert_eq!(goes(State::Open, Address::ZERO), JobState::Observed);
-        assert_eq!(goes(State::Verified, us), JobState::Done);
-        assert_eq!(goes(State::Verified, rival), JobState::Lost);
-        assert_eq!(goes(State::None, Address::ZERO), JobState::Removed);
+        assert_eq!(goes(State::Open, Address::ZERO), Some(JobState::Observed));
+        assert_eq!(goes(State::Verified, us), Some(JobState::Done));
+        assert_eq!(goes(State::Verified, rival), Some(JobState::Lost));
+        assert_eq!(
+            goes(State::None, Address::ZERO),
+            None,
+            "whoever says so may be behind"
+        );
         for state in [State::Cancelled, State::Expired, State::Stopped] {
-            assert_eq!(goes(state, Address::ZERO), JobState::Closed);
+            assert_eq!(goes(state, Address::ZERO), Some(JobState::Closed));
         }
         let proof = StoredProof {
             output: vec![].into(),
             proof: vec![].into(),
         };
         store.store_proof(id, us, &proof).expect("written");
-        assert_eq!(goes(State::Open, Address::ZERO), JobState::Proved);
+        assert_eq!(goes(State::Open, Address::ZERO), Some(JobState::Proved));
     }
 }

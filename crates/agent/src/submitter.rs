@@ -82,7 +82,7 @@ impl Submitter {
             self.store.drop_proof(job.id)?;
             return Ok(());
         };
-        let on_chain = self.chain.request_state(job.id).await?;
+        let on_chain = self.chain.request_state(job.id, head).await?;
         if on_chain.state != State::Open {
             return self.settled(&job, on_chain, head);
         }
@@ -137,7 +137,11 @@ impl Submitter {
         on_chain: crate::chain::RequestState,
         head: Block,
     ) -> Result<(), AgentError> {
-        let (to, reason) = settle::target(&self.store, job.id, on_chain, self.payee)?;
+        let Some((to, reason)) = settle::target(&self.store, job.id, on_chain, self.payee)? else {
+            let reason = "the hub does not know it yet";
+            self.store.postpone(job.id, WAIT_MS, reason, false)?;
+            return Ok(());
+        };
         info!(state = to.name(), "request is settled already");
         let block = Some(head.number);
         self.store
@@ -149,7 +153,7 @@ impl Submitter {
     async fn refused(&self, job: &Job, error: &RpcError, head: Block) -> Result<(), AgentError> {
         let reason = match hub_error(error) {
             Some(IInferenceHubErrors::NotOpen(open)) => {
-                let on_chain = self.chain.request_state(job.id).await?;
+                let on_chain = self.chain.request_state(job.id, head).await?;
                 let cancelled = open.state == State::Cancelled && on_chain.state == State::Open;
                 return if cancelled {
                     // Announced and in effect, though nobody has finalized it yet.

@@ -276,8 +276,7 @@ async fn a_nonce_used_by_a_stranger_delays_the_settlement_only() {
     // A minute later.
     let database = world.config().state_dir.join("agent.db");
     let database = rusqlite::Connection::open(database).expect("opens");
-    let earlier = "UPDATE transactions SET created_ms = created_ms - 61000, \
-                   sent_ms = sent_ms - 61000";
+    let earlier = "UPDATE slots SET used_ms = used_ms - 61000";
     assert_eq!(database.execute(earlier, []).expect("written"), 1);
     drop(database);
     let agent = Agent::start(&world);

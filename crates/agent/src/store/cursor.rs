@@ -9,7 +9,7 @@ use super::{Store, StoreError, hash, integer, unsigned};
 const KEPT: i64 = 2048;
 
 /// A block whose logs, and those of all blocks before it, are on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Checkpoint {
     pub(crate) number: u64,
     pub(crate) hash: B256,
@@ -65,17 +65,6 @@ impl Store {
         }
         Ok(tx.commit()?)
     }
-
-    /// Moves the cursor back to `ancestor`, or before everything.
-    pub(crate) fn rewind_cursor(&self, ancestor: Option<Checkpoint>) -> Result<(), StoreError> {
-        let keep = ancestor
-            .map(|block| integer(block.number))
-            .transpose()?
-            .unwrap_or(-1);
-        self.lock()
-            .execute("DELETE FROM checkpoints WHERE number > ?1", [keep])?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -103,9 +92,9 @@ mod tests {
         assert_eq!(store.cursor().expect("read"), Some(block(12)));
         let below = store.checkpoints(Some(11), 9).expect("read");
         assert_eq!(below, [block(10), block(3)]);
-        store.rewind_cursor(Some(block(10))).expect("written");
+        store.unsettle_above(Some(10)).expect("written");
         assert_eq!(store.cursor().expect("read"), Some(block(10)));
-        store.rewind_cursor(None).expect("written");
+        store.unsettle_above(None).expect("written");
         assert_eq!(store.cursor().expect("read"), None);
     }
 

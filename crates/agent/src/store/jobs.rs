@@ -84,7 +84,25 @@ pub(crate) struct Job {
     pub(crate) input: Bytes,
     /// Fee in wei, later increases included.
     pub(crate) fee: U256,
+    /// Block of its log; `None` once that left the chain, until the log is seen again.
+    pub(crate) block: Option<u64>,
+    /// Attempts that failed.
+    pub(crate) attempts: u32,
 }
+
+/// Where a job goes when the fate of its nonce is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JobOutcome {
+    pub(crate) id: U256,
+    pub(crate) to: JobState,
+    pub(crate) reason: Option<String>,
+    pub(crate) settled_block: Option<u64>,
+    /// Whether it counts as a failed attempt, and the pause before the next.
+    pub(crate) retry_ms: Option<u64>,
+}
+
+/// Block number of a job whose block left the chain: never deep enough, above every ancestor.
+pub(super) const NOWHERE: i64 = i64::MAX;
 
 /// A proof on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,15 +111,22 @@ pub(crate) struct StoredProof {
     pub(crate) proof: Bytes,
 }
 
-const COLUMNS: &str = "id, request, input, fee";
+const COLUMNS: &str = "id, request, input, fee, block_number, attempts";
 
-type RawJob = (Vec<u8>, Vec<u8>, Vec<u8>, String);
+type RawJob = (Vec<u8>, Vec<u8>, Vec<u8>, String, i64, u32);
 
 fn raw_job(row: &Row<'_>) -> rusqlite::Result<RawJob> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    Ok((
+        row.get(0)?,
+        row.get(1)?,
+        row.get(2)?,
+        row.get(3)?,
+        row.get(4)?,
+        row.get(5)?,
+    ))
 }
 
-fn job((id, request, input, fee): RawJob) -> Result<Job, StoreError> {
+fn job((id, request, input, fee, block, attempts): RawJob) -> Result<Job, StoreError> {
     Ok(Job {
         id: number(&id)?,
         request: Request::abi_decode(&request)
@@ -110,6 +135,8 @@ fn job((id, request, input, fee): RawJob) -> Result<Job, StoreError> {
         fee: fee
             .parse()
             .map_err(|_| StoreError::Damaged(format!("fee `{fee}`")))?,
+        block: (block != NOWHERE).then(|| unsigned(block)).transpose()?,
+        attempts,
     })
 }
 
@@ -148,8 +175,12 @@ impl Store {
         Ok(inserted == 1)
     }
 
-    /// Writes a raised fee; a request that was not taken, or waits, is looked at again.
+    /// Writes a raised fee; a request that was not taken, or waits, is looked at again. An
+    /// increase seen before changes nothing.
     pub(crate) fn raise_fee(&self, id: U256, total: U256) -> Result<(), StoreError> {
+        if self.job(id)?.is_none_or(|job| job.fee >= total) {
+            return Ok(());
+        }
         self.lock().execute(
             "UPDATE jobs SET fee = ?2, not_before_ms = 0,
                state = CASE WHEN state = 'skipped' THEN 'observed' ELSE state END
@@ -192,7 +223,7 @@ impl Store {
         rows.map(|row| job(row?)).collect()
     }
 
-    /// Moves a job, if it is in one of the states `from`; says whether it was.
+    /// Moves a job, if it is in one of the states `from`; says whether its state changed.
     pub(crate) fn transition(
         &self,
         id: U256,
@@ -210,7 +241,9 @@ impl Store {
                 |row| row.get(0),
             )
             .optional()?;
-        let moved = now.is_some_and(|now| from.iter().any(|state| state.name() == now));
+        let moved = now
+            .as_ref()
+            .is_some_and(|now| from.iter().any(|state| state.name() == now.as_str()));
         if moved {
             tx.execute(
                 "UPDATE jobs SET state = ?2, reason = ?3, not_before_ms = 0,
@@ -224,7 +257,7 @@ impl Store {
             )?;
         }
         tx.commit()?;
-        Ok(moved)
+        Ok(moved && now.is_some_and(|now| now != to.name()))
     }
 
     /// Leaves a job where it is until `delay_ms` from now; `counts` makes it an attempt.
@@ -328,8 +361,19 @@ impl Store {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// Marks what blocks above `ancestor` had said for comparison with the chain: requests seen
-    /// there, settlements seen there, and transactions mined there.
+    /// Marks jobs that are being sent, but by no open nonce, for comparison with the chain.
+    pub(crate) fn unsettle_stranded(&self) -> Result<usize, StoreError> {
+        Ok(self.lock().execute(
+            "UPDATE jobs SET state = 'resync', not_before_ms = 0 WHERE state = 'sending'
+               AND NOT EXISTS (SELECT 1 FROM slots
+                 WHERE slots.request_id = jobs.id AND slots.state IN ('live', 'mined'))",
+            [],
+        )?)
+    }
+
+    /// Moves the cursor back to `ancestor`, or before everything, and marks what blocks above it
+    /// had said for comparison with the chain: requests seen there, settlements seen there, and
+    /// transactions mined there. One transaction: whoever forgets a block reads its successor.
     pub(crate) fn unsettle_above(&self, ancestor: Option<u64>) -> Result<usize, StoreError> {
         let above = ancestor.map(integer).transpose()?.unwrap_or(-1);
         let mut connection = self.lock();
@@ -341,15 +385,20 @@ impl Store {
             [above],
         )?;
         tx.execute(
-            "UPDATE slots SET state = 'live' WHERE mined_block > ?1
+            "UPDATE OR IGNORE slots SET state = 'live' WHERE mined_block > ?1
                AND (state = 'mined' OR (state = 'final' AND mined_ok = 1))",
             [above],
         )?;
         let marked = tx.execute(
-            "UPDATE jobs SET state = 'resync', settled_block = NULL
+            "UPDATE jobs SET state = 'resync', settled_block = NULL, not_before_ms = 0
              WHERE (block_number > ?1 OR settled_block > ?1) AND state NOT IN ('sending', 'removed')",
             [above],
         )?;
+        tx.execute(
+            "UPDATE jobs SET block_number = ?2 WHERE block_number > ?1",
+            [above, NOWHERE],
+        )?;
+        tx.execute("DELETE FROM checkpoints WHERE number > ?1", [above])?;
         tx.commit()?;
         Ok(marked)
     }

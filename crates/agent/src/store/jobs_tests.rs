@@ -212,11 +212,10 @@ fn a_request_has_one_transaction_at_a_time() {
             None,
         )
         .expect("written");
-    assert!(take(1, 2).is_err());
+    assert!(!take(1, 2).expect("read"), "being sent already, no error");
+    assert_eq!(state(&store, 1).0, JobState::Sending);
     let slot: Slot = store.open_slots().expect("read")[0].clone();
-    store
-        .add_replacement(&slot, &tx(3), false)
-        .expect("written");
+    store.add_replacement(&slot, &tx(3)).expect("written");
     store.mark_sent(tx(3).hash).expect("written");
     let stored = store.transactions(&slot).expect("read");
     assert_eq!(

@@ -24,11 +24,11 @@ use tokio::sync::RwLock;
 
 pub(crate) use cursor::Checkpoint;
 pub use jobs::JobState;
-pub(crate) use jobs::{Job, NewJob, StoredProof};
+pub(crate) use jobs::{Job, JobOutcome, NewJob, StoredProof};
 pub(crate) use outbox::{Slot, SlotState, StoredTx};
 
 /// Version of the schema that this agent writes.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +123,13 @@ impl Store {
                 "INSERT INTO binding (only, chain_id, hub) VALUES (0, ?1, ?2)",
                 params![integer(chain_id)?, hub.as_slice()],
             )?;
-            tx.pragma_update(None, "user_version", VERSION)?;
+            tx.pragma_update(None, "user_version", 1)?;
+            tx.commit()?;
+        }
+        if found < 2 {
+            let tx = connection.transaction()?;
+            tx.execute_batch(include_str!("schema_2.sql"))?;
+            tx.pragma_update(None, "user_version", 2)?;
             tx.commit()?;
         }
         let store = Self {
@@ -233,7 +239,7 @@ pub(crate) mod tests {
                 newer,
                 Err(StoreError::Newer {
                     found: 99,
-                    known: 1
+                    known: VERSION
                 })
             ),
             "{newer:?}"

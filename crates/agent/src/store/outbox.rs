@@ -3,7 +3,9 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 use rusqlite::{OptionalExtension, params};
 
-use super::{Store, StoreError, address, hash, id_bytes, integer, now_ms, number, unsigned};
+use super::{
+    JobOutcome, Store, StoreError, address, hash, id_bytes, integer, now_ms, number, unsigned,
+};
 
 /// What became of a nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub(crate) struct Slot {
     pub(crate) state: SlotState,
     /// Hash of the mined transaction and its block.
     pub(crate) mined: Option<(B256, u64)>,
+    /// When it was first seen used without a receipt of ours.
+    pub(crate) used_ms: Option<u64>,
 }
 
 /// A signed transaction.
@@ -73,7 +77,8 @@ impl Store {
     }
 
     /// Takes a nonce for `request_id` (or a filler), stores its transaction and moves the job to
-    /// sending, as one. Returns false, and writes nothing, if the job is not `proved` any more.
+    /// sending, as one. Returns false, and takes nothing, if the job is not `proved` any more or
+    /// is being sent already.
     pub(crate) fn take_slot(
         &self,
         signer: Address,
@@ -92,11 +97,21 @@ impl Store {
             if moved == 0 {
                 return Ok(false);
             }
+            let sent_already: bool = db.query_row(
+                "SELECT EXISTS (SELECT 1 FROM slots
+                   WHERE request_id = ?1 AND state IN ('live', 'mined'))",
+                [id_bytes(id)],
+                |row| row.get(0),
+            )?;
+            if sent_already {
+                db.commit()?;
+                return Ok(false);
+            }
         }
         let taken = db.execute(
             "INSERT INTO slots (signer, nonce, request_id, state) VALUES (?1, ?2, ?3, 'live')
              ON CONFLICT (signer, nonce) DO UPDATE SET request_id = ?3, state = 'live',
-               mined_hash = NULL, mined_block = NULL, mined_ok = NULL
+               mined_hash = NULL, mined_block = NULL, mined_ok = NULL, used_ms = NULL
              WHERE state IN ('usurped', 'final')",
             params![signer.as_slice(), integer(nonce)?, request_id.map(id_bytes)],
         )?;
@@ -110,24 +125,44 @@ impl Store {
         Ok(true)
     }
 
-    /// Stores a transaction that replaces those of a live nonce. With `filler` the nonce is used
-    /// up without its request.
-    pub(crate) fn add_replacement(
+    /// Stores a transaction that replaces those of a live nonce.
+    pub(crate) fn add_replacement(&self, slot: &Slot, tx: &StoredTx) -> Result<(), StoreError> {
+        let mut connection = self.lock();
+        let db = connection.transaction()?;
+        insert(&db, slot.signer, slot.nonce, tx)?;
+        Ok(db.commit()?)
+    }
+
+    /// Stores a transaction that uses a live nonce up without its request, and moves the job
+    /// away, as one.
+    pub(crate) fn fill_slot(
         &self,
         slot: &Slot,
         tx: &StoredTx,
-        filler: bool,
+        outcome: Option<&JobOutcome>,
     ) -> Result<(), StoreError> {
         let mut connection = self.lock();
         let db = connection.transaction()?;
-        if filler {
-            db.execute(
-                "UPDATE slots SET request_id = NULL WHERE signer = ?1 AND nonce = ?2",
-                params![slot.signer.as_slice(), integer(slot.nonce)?],
-            )?;
-        }
+        db.execute(
+            "UPDATE slots SET request_id = NULL WHERE signer = ?1 AND nonce = ?2",
+            params![slot.signer.as_slice(), integer(slot.nonce)?],
+        )?;
         insert(&db, slot.signer, slot.nonce, tx)?;
+        apply(&db, outcome)?;
         Ok(db.commit()?)
+    }
+
+    /// Notes that a nonce is used by no transaction of ours that a node has a receipt for.
+    pub(crate) fn mark_used(&self, slot: &Slot) -> Result<(), StoreError> {
+        self.lock().execute(
+            "UPDATE slots SET used_ms = coalesce(used_ms, ?3) WHERE signer = ?1 AND nonce = ?2",
+            params![
+                slot.signer.as_slice(),
+                integer(slot.nonce)?,
+                integer(now_ms())?
+            ],
+        )?;
+        Ok(())
     }
 
     /// Notes that a transaction was sent now.
@@ -143,7 +178,7 @@ impl Store {
     pub(crate) fn open_slots(&self) -> Result<Vec<Slot>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
-            "SELECT signer, nonce, request_id, state, mined_hash, mined_block FROM slots
+            "SELECT signer, nonce, request_id, state, mined_hash, mined_block, used_ms FROM slots
              WHERE state IN ('live', 'mined') ORDER BY signer, nonce",
         )?;
         let rows = statement.query_map([], |row| {
@@ -154,10 +189,11 @@ impl Store {
                 row.get::<_, String>(3)?,
                 row.get::<_, Option<Vec<u8>>>(4)?,
                 row.get::<_, Option<i64>>(5)?,
+                row.get::<_, Option<i64>>(6)?,
             ))
         })?;
         rows.map(|row| {
-            let (signer, nonce, request_id, state, mined_hash, mined_block) = row?;
+            let (signer, nonce, request_id, state, mined_hash, mined_block, used) = row?;
             Ok(Slot {
                 signer: address(&signer)?,
                 nonce: unsigned(nonce)?,
@@ -167,6 +203,7 @@ impl Store {
                     (Some(bytes), Some(block)) => Some((hash(&bytes)?, unsigned(block)?)),
                     _ => None,
                 },
+                used_ms: used.map(unsigned).transpose()?,
             })
         })
         .collect()
@@ -219,28 +256,63 @@ impl Store {
         state: SlotState,
         mined: Option<(B256, u64, bool)>,
     ) -> Result<(), StoreError> {
+        self.close_slot(slot, state, mined, None)
+    }
+
+    /// As [`Self::set_slot`], and moves the job of the nonce where `outcome` says, as one.
+    pub(crate) fn close_slot(
+        &self,
+        slot: &Slot,
+        state: SlotState,
+        mined: Option<(B256, u64, bool)>,
+        outcome: Option<&JobOutcome>,
+    ) -> Result<(), StoreError> {
         let (mined_hash, block, ok) = match mined {
             Some((hash, block, ok)) => (Some(hash.to_vec()), Some(integer(block)?), Some(ok)),
             None => (None, None, None),
         };
-        self.lock()
-            .query_row(
-                "UPDATE slots SET state = ?3, mined_hash = ?4, mined_block = ?5, mined_ok = ?6
-                 WHERE signer = ?1 AND nonce = ?2 RETURNING nonce",
-                params![
-                    slot.signer.as_slice(),
-                    integer(slot.nonce)?,
-                    state.name(),
-                    mined_hash,
-                    block,
-                    ok
-                ],
-                |row| row.get::<_, i64>(0),
-            )
-            .optional()?
-            .map(drop)
-            .ok_or_else(|| StoreError::Damaged(format!("no slot for nonce {}", slot.nonce)))
+        let mut connection = self.lock();
+        let db = connection.transaction()?;
+        db.query_row(
+            "UPDATE slots SET state = ?3, mined_hash = ?4, mined_block = ?5, mined_ok = ?6,
+                   used_ms = NULL WHERE signer = ?1 AND nonce = ?2 RETURNING nonce",
+            params![
+                slot.signer.as_slice(),
+                integer(slot.nonce)?,
+                state.name(),
+                mined_hash,
+                block,
+                ok
+            ],
+            |row| row.get::<_, i64>(0),
+        )
+        .optional()?
+        .ok_or_else(|| StoreError::Damaged(format!("no slot for nonce {}", slot.nonce)))?;
+        apply(&db, outcome)?;
+        Ok(db.commit()?)
     }
+}
+
+/// Moves a job that is being sent.
+fn apply(db: &rusqlite::Transaction<'_>, outcome: Option<&JobOutcome>) -> Result<(), StoreError> {
+    let Some(outcome) = outcome else {
+        return Ok(());
+    };
+    let until = now_ms().saturating_add(outcome.retry_ms.unwrap_or_default());
+    db.execute(
+        "UPDATE jobs SET state = ?2, reason = ?3, settled_block = coalesce(?4, settled_block),
+           attempts = attempts + ?5, not_before_ms = CASE WHEN ?5 THEN ?6 ELSE 0 END
+         WHERE id = ?1 AND state = 'sending'",
+        params![
+            id_bytes(outcome.id),
+            outcome.to.name(),
+            outcome.reason,
+            outcome.settled_block.map(integer).transpose()?,
+            outcome.retry_ms.is_some(),
+            integer(until)?
+        ],
+    )?;
+    Ok(())
 }
 
 fn insert(
