@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Vm} from "forge-std/Vm.sol";
+
 import {CollateralManager, ManagerConfig} from "../../contracts/consumers/CollateralManager.sol";
 import {InferenceConsumer} from "../../contracts/consumers/InferenceConsumer.sol";
 import {RiskPolicy} from "../../contracts/consumers/RiskPolicy.sol";
+import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
 import {Delivery} from "../../contracts/types/Types.sol";
 import {CollateralTest} from "../base/CollateralTest.sol";
 import {RashManager} from "../mocks/RashManager.sol";
@@ -257,6 +260,27 @@ contract CollateralReviewTest is CollateralTest {
         (, Delivery delivery,,,) = hub.resultOf(asked.id);
         assertEq(uint8(delivery), uint8(Delivery.Done));
         assertEq(real.factorOf(borrower), 6_500);
+    }
+
+    /// A first loosening checks and writes the most.
+    function test_review_needsLessThanHalfOfItsGas() public {
+        CollateralManager real = _real();
+        skip(1 days);
+        vm.recordLogs();
+        real.requestReview{value: FEE}(borrower);
+        Asked memory asked = readRequest();
+        skip(1);
+        // As in a transaction of its own.
+        vm.cool(address(real));
+        vm.recordLogs();
+        fulfill(asked, outputOf(0, SAFE));
+        assertEq(real.factorOf(borrower), 7_250);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        Vm.Log memory last = logs[logs.length - 1];
+        assertEq(last.topics[0], IInferenceHub.CallbackResult.selector);
+        (, uint256 gasUsed,) = abi.decode(last.data, (bool, uint256, bytes4));
+        assertLt(gasUsed, real.CALLBACK_GAS() / 2);
+        assertGt(gasUsed, 10_000);
     }
 
     /// A rejection fails the delivery, not the settlement; it may succeed later.
