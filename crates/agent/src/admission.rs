@@ -99,7 +99,9 @@ impl Admission {
             .loss(
                 job,
                 head,
-                self.limits.expected_gas + u64::from(request.callbackGas),
+                self.limits
+                    .expected_gas
+                    .saturating_add(u64::from(request.callbackGas)),
             )
             .await?
         {
@@ -118,17 +120,13 @@ impl Admission {
         head: Block,
         gas: u64,
     ) -> Result<Option<String>, RpcError> {
-        let Some(least) = self.limits.min_profit_wei else {
-            return Ok(None);
-        };
-        let registry = self.models.registry(&self.chain).await?;
-        let policy = self.chain.policy(registry, job.request.modelId).await?;
-        let ours = WHOLE_BPS.saturating_sub(u64::from(policy.ownerShareBps));
-        let income = job.fee * U256::from(ours) / U256::from(WHOLE_BPS);
+        let share = self.chain.owner_share(job.id).await?;
+        let ours = WHOLE_BPS.saturating_sub(u64::from(share));
+        let income = job.fee.saturating_mul(U256::from(ours)) / U256::from(WHOLE_BPS);
         let price = fees::expected_price(&self.fees, head);
         let profit = profit(income, U256::from(gas) * U256::from(price));
         debug!(%profit, %income, gas, "profit expected");
-        let least = I256::try_from(least).unwrap_or(I256::MAX);
+        let least = I256::try_from(self.limits.min_profit_wei).unwrap_or(I256::MAX);
         Ok((profit < least).then(|| format!("it would earn {profit} wei, least is {least} wei")))
     }
 }

@@ -18,7 +18,7 @@ use haloracle_contracts::{
         self, Closed, FeeIncreased, IInferenceHubErrors, IInferenceHubEvents, InferenceRequested,
         Verified,
     },
-    IModelRegistry, ModelPolicy, ModelTerms, Schema, State, statement,
+    IModelRegistry, ModelTerms, Schema, State, statement,
 };
 use tracing::warn;
 
@@ -256,17 +256,11 @@ impl Chain {
             .await
     }
 
-    /// The present policy of a model.
-    pub(crate) async fn policy(
-        &self,
-        registry: Address,
-        model_id: U256,
-    ) -> Result<ModelPolicy, RpcError> {
-        self.read(
-            registry,
-            &IModelRegistry::policyOfCall { modelId: model_id },
-        )
-        .await
+    /// Part of a request's fee that goes to the model's owner, in hundredths of a percent: as
+    /// recorded when it was made, whatever the model's policy is by now.
+    pub(crate) async fn owner_share(&self, id: U256) -> Result<u16, RpcError> {
+        self.read(self.hub, &IInferenceHub::ownerShareOfCall { id })
+            .await
     }
 
     /// The schema of a model.
@@ -342,10 +336,11 @@ impl Chain {
             .with_input(data.clone())
     }
 
-    /// Nonce after the latest block.
-    pub(crate) async fn nonce(&self, account: Address) -> Result<u64, RpcError> {
+    /// Nonce after block `at`.
+    pub(crate) async fn nonce(&self, account: Address, at: Block) -> Result<u64, RpcError> {
+        let at = BlockId::hash_canonical(at.hash);
         self.account(Method::Nonce, |node| async move {
-            node.get_transaction_count(account).await
+            node.get_transaction_count(account).block_id(at).await
         })
         .await
     }

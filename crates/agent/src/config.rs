@@ -93,7 +93,8 @@ pub struct Config {
 pub struct ModelConfig {
     /// Its compiled bundle.
     pub bundle: PathBuf,
-    /// Registered id; lets `check` look the model up without searching the chain's logs.
+    /// Registered id: the bundle then answers for this model only, not for others registered with
+    /// its key.
     pub id: Option<U256>,
     /// Least fee in wei for this model, instead of `admission.min_fee_wei`.
     pub min_fee_wei: Option<u64>,
@@ -173,8 +174,8 @@ pub struct FeeConfig {
 pub struct AdmissionConfig {
     /// Least fee of a request, in wei.
     pub min_fee_wei: u64,
-    /// Least of fee minus owner's share minus gas, in wei; may be negative. Absent: not checked.
-    pub min_profit_wei: Option<i64>,
+    /// Least of fee minus owner's share minus gas, in wei; negative pays for others' requests.
+    pub min_profit_wei: i64,
     /// Gas that a settlement is expected to cost, without the callback.
     pub expected_gas: u64,
     /// Seconds a request must still have before its deadline when proving starts.
@@ -235,7 +236,7 @@ impl Default for AdmissionConfig {
     fn default() -> Self {
         Self {
             min_fee_wei: 0,
-            min_profit_wei: None,
+            min_profit_wei: 0,
             expected_gas: 650_000,
             min_seconds_left: 15,
         }

@@ -25,9 +25,10 @@ pub(crate) fn first(config: &FeeConfig, head: Block, node_tip: Option<u128>) -> 
         .priority_fee_wei
         .map(u128::from)
         .or(node_tip)
-        .unwrap_or(DEFAULT_TIP);
+        .unwrap_or(DEFAULT_TIP)
+        .min(cap);
     // Twice the base fee lasts through six full blocks.
-    let max = (base * 2 + tip).min(cap);
+    let max = base.saturating_mul(2).saturating_add(tip).min(cap);
     Some(Fees {
         max,
         tip: tip.min(max),
@@ -37,7 +38,9 @@ pub(crate) fn first(config: &FeeConfig, head: Block, node_tip: Option<u128>) -> 
 /// Fees of a replacement: both raised, and no less than a first attempt would offer now. `None`
 /// if the cap does not allow a raise that nodes accept.
 pub(crate) fn bump(config: &FeeConfig, old: Fees, now: Option<Fees>) -> Option<Fees> {
-    let raise = |fee: u128, percent: u128| fee + (fee * percent).div_ceil(100).max(1);
+    let raise = |fee: u128, percent: u128| {
+        fee.saturating_add(fee.saturating_mul(percent).div_ceil(100).max(1))
+    };
     let percent = u128::from(config.bump_percent).max(LEAST_BUMP);
     let cap = u128::from(config.max_fee_wei);
     let max = raise(old.max, percent)
@@ -88,6 +91,8 @@ mod tests {
         assert_eq!(fees, Some(Fees { max: 850, tip: 50 }));
         let capped = first(&config(500), head(400), Some(900));
         assert_eq!(capped, Some(Fees { max: 500, tip: 500 }));
+        let absurd = first(&config(500), head(400), Some(u128::MAX));
+        assert_eq!(absurd, Some(Fees { max: 500, tip: 500 }));
     }
 
     #[test]

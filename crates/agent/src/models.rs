@@ -1,8 +1,8 @@
 //! Which registered model is which bundle.
 //!
 //! The registry is asked once per model id: the terms of a model never change. A bundle answers
-//! for a model if its verifying key and route are those that the registry pinned, whatever
-//! anybody calls it.
+//! for a model if its verifying key, route and schema are those that the registry pinned, and its
+//! id is the configured one, if one is.
 
 use std::{
     collections::HashMap,
@@ -11,13 +11,15 @@ use std::{
 };
 
 use alloy::primitives::{Address, U256};
+use haloracle_contracts::statement;
 use tokio::sync::OnceCell;
 
 use crate::{
-    chain::Chain,
+    chain::{Chain, hex_id},
+    check::schema_of,
     config::ModelConfig,
     prove::Provable,
-    rpc::{Class, RpcError},
+    rpc::{Class, Method, RpcError},
 };
 
 /// A bundle cannot be used.
@@ -98,18 +100,27 @@ impl Models {
         }
         let registry = self.registry(chain).await?;
         let found = match chain.terms(registry, model_id).await {
-            Ok(terms) => self
-                .loaded
-                .iter()
-                .find(|loaded| {
-                    loaded.provable.vk_code_hash == terms.vkCodeHash
+            Ok(terms) => {
+                let answers = |loaded: &&Arc<Loaded>| {
+                    loaded.config.id.is_none_or(|id| id == model_id)
+                        && loaded.provable.vk_code_hash == terms.vkCodeHash
                         && loaded.provable.route == terms.route
-                })
-                .cloned(),
-            Err(RpcError {
-                class: Class::Revert(_),
-                ..
-            }) => None,
+                };
+                match self.loaded.iter().find(answers) {
+                    Some(loaded) => {
+                        let schema = chain.schema(registry, model_id).await?;
+                        let ours = schema_of(loaded.provable.model());
+                        (statement::schema_hash(&schema) == statement::schema_hash(&ours))
+                            .then(|| Arc::clone(loaded))
+                    }
+                    None => None,
+                }
+            }
+            // The hub took the request, so the model is registered: the node is behind.
+            Err(error) if matches!(error.class, Class::Revert(_)) => {
+                let message = format!("the registry does not know model {} yet", hex_id(model_id));
+                return Err(RpcError::new(Method::Call, Class::Transient, message));
+            }
             Err(error) => return Err(error),
         };
         self.known

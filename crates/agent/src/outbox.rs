@@ -22,10 +22,15 @@ use crate::{
 /// one address may lag behind each other.
 const STRANGER_MS: u64 = 60_000;
 
+/// Nonces in trouble per round before the nodes are left alone.
+const MOST_TROUBLES: u32 = 3;
+
 impl Submitter {
-    /// Brings every open nonce up to date with the chain at `head`.
-    pub(crate) async fn reconcile(&self, head: Block) -> Result<(), AgentError> {
+    /// Brings every open nonce up to date with the chain at `head`. Trouble with one does not keep
+    /// the others waiting; the first is returned.
+    pub(crate) async fn reconcile(&self, head: Block) -> Result<Option<AgentError>, AgentError> {
         let mut nonce = None;
+        let (mut first, mut troubles) = (None, 0);
         for slot in self.store.open_slots()? {
             let span = match slot.request_id {
                 Some(id) => info_span!("request", id = %hex_id(id)),
@@ -33,14 +38,24 @@ impl Submitter {
             };
             let used = match nonce {
                 Some((signer, used)) if signer == slot.signer => used,
-                _ => self.chain.nonce(slot.signer).await?,
+                _ => self.chain.nonce(slot.signer, head).await?,
             };
             nonce = Some((slot.signer, used));
-            self.reconcile_slot(&slot, slot.nonce < used, head)
+            let outcome = self
+                .reconcile_slot(&slot, slot.nonce < used, head)
                 .instrument(span)
-                .await?;
+                .await;
+            match outcome {
+                Ok(()) => {}
+                Err(AgentError::Rpc(error)) if troubles < MOST_TROUBLES => {
+                    warn!(nonce = slot.nonce, %error, "trouble with one nonce");
+                    troubles += 1;
+                    first.get_or_insert(AgentError::Rpc(error));
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
+        Ok(first)
     }
 
     async fn reconcile_slot(&self, slot: &Slot, used: bool, head: Block) -> Result<(), AgentError> {

@@ -84,7 +84,7 @@ impl ReplayReport {
 /// # Errors
 /// A bundle cannot be loaded, or no node answers.
 pub async fn replay(config: &Config, from: u64) -> Result<ReplayReport, AgentError> {
-    let rpc = Rpc::new(&config.rpc, Arc::new(Metrics::new()))?;
+    let rpc = Rpc::new(&config.rpc, Arc::new(Metrics::new()))?.on_chain(config.chain_id);
     let chain = Chain::new(rpc, config.chain_id, config.hub);
     let configs = config.models.clone();
     let models = tokio::task::spawn_blocking(move || Models::open(&configs));

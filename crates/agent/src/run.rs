@@ -57,7 +57,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
             "requests without an open nonce are compared with the chain"
         );
     }
-    let rpc = Rpc::new(&config.rpc, Arc::clone(&metrics))?;
+    let rpc = Rpc::new(&config.rpc, Arc::clone(&metrics))?.on_chain(config.chain_id);
     let chain = Chain::new(rpc, config.chain_id, config.hub);
     let listener = http::bind(config.http.listen).await?;
 

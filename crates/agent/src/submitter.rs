@@ -54,7 +54,7 @@ pub(crate) struct Submitter {
 impl Submitter {
     /// One round at `head`: settle what was sent, then send what is proved.
     pub(crate) async fn round(&self, head: Block) -> Result<(), AgentError> {
-        self.reconcile(head).await?;
+        let trouble = self.reconcile(head).await?;
         self.fill_gaps(head).await?;
         let in_flight = self.store.open_slots()?.len();
         let room = self.fees.max_in_flight.saturating_sub(in_flight);
@@ -71,7 +71,7 @@ impl Submitter {
                 return Err(error);
             }
         }
-        Ok(())
+        trouble.map_or(Ok(()), Err)
     }
 
     /// Takes one proved request to a broadcast transaction.
@@ -89,7 +89,7 @@ impl Submitter {
         let data = calldata(&job, self.payee, &proof);
         let gas = match self.gas(&data).await {
             Ok(gas) => gas,
-            Err(error) if error.class == Class::Transient => return Err(error.into()),
+            Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => return self.refused(&job, &error, head).await,
         };
         if let Some(reason) = self.admission.loss(&job, head, gas).await? {
@@ -103,7 +103,7 @@ impl Submitter {
                 .postpone(job.id, WAIT_MS, "gas is above the cap", false)?;
             return Ok(());
         };
-        let nonce = self.next_nonce().await?;
+        let nonce = self.next_nonce(head).await?;
         let tx = self.sign(nonce, self.chain.hub(), data, gas, fees)?;
         if self
             .store
@@ -127,7 +127,9 @@ impl Submitter {
             let message = format!("needs {estimate} gas, `fees.gas_limit` is {limit}");
             return Err(RpcError::new(Method::EstimateGas, Class::Rejected, message));
         }
-        Ok((estimate + estimate * GAS_MARGIN / 100).min(self.fees.gas_limit))
+        // The limit holds the estimate, so what is cut is margin only.
+        let margin = estimate.saturating_mul(GAS_MARGIN) / 100;
+        Ok(estimate.saturating_add(margin).min(self.fees.gas_limit))
     }
 
     /// Writes what the chain decided about a request that was to be sent.
@@ -196,10 +198,27 @@ impl Submitter {
     }
 
     /// The first nonce that neither the chain nor this agent has used.
-    async fn next_nonce(&self) -> Result<u64, AgentError> {
-        let on_chain = self.chain.nonce(self.signer.address()).await?;
+    async fn next_nonce(&self, head: Block) -> Result<u64, AgentError> {
+        let on_chain = self.chain.nonce(self.signer.address(), head).await?;
         let on_disk = self.store.next_nonce(self.signer.address())?;
+        self.believable(on_chain, on_disk)?;
         Ok(on_disk.map_or(on_chain, |nonce| nonce.max(on_chain)))
+    }
+
+    /// Refuses a nonce far above all that this agent has used: every nonce in between would have
+    /// to be filled, for money, on one node's word.
+    fn believable(&self, on_chain: u64, on_disk: Option<u64>) -> Result<(), RpcError> {
+        let most = u64::try_from(self.fees.max_in_flight).unwrap_or(u64::MAX);
+        match on_disk {
+            Some(ours) if on_chain > ours.saturating_add(most) => {
+                let message = format!(
+                    "the node says {on_chain}, this agent has used nonces up to {ours}: if others \
+                     sent with its key, raise `fees.max_in_flight` above the difference once"
+                );
+                Err(RpcError::new(Method::Nonce, Class::Rejected, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Uses up nonces that block others: below one of ours, above the chain's, and not ours.
@@ -214,16 +233,18 @@ impl Submitter {
         let Some(highest) = ours.iter().max().copied() else {
             return Ok(());
         };
-        for nonce in self.chain.nonce(signer).await?..highest {
-            if ours.contains(&nonce) {
-                continue;
-            }
+        let from = self.chain.nonce(signer, head).await?;
+        let gaps = (from..highest).filter(|nonce| !ours.contains(nonce));
+        for nonce in gaps.take(self.fees.max_in_flight) {
             let Some(fees) = self.first_fees(head).await? else {
                 return Ok(());
             };
-            warn!(nonce, "filling a gap in the nonces");
             let tx = self.sign(nonce, signer, Bytes::new(), FILLER_GAS, fees)?;
-            self.store.take_slot(signer, nonce, None, &tx)?;
+            if !self.store.take_slot(signer, nonce, None, &tx)? {
+                debug!(nonce, "the nonce is ours and final, the node is behind");
+                continue;
+            }
+            warn!(nonce, "filling a gap in the nonces");
             self.broadcast(&tx).await?;
         }
         Ok(())

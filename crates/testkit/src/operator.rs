@@ -71,7 +71,18 @@ impl Operator {
 
 impl OperatorConfig {
     /// The configuration file's text.
+    ///
+    /// Fees of tests do not pay for gas, so a loss is allowed unless `more` says otherwise.
     pub fn to_toml(&self) -> String {
+        let loss = "min_profit_wei = -1000000000000000000\n";
+        let more = if self.more.contains("min_profit_wei") {
+            self.more.clone()
+        } else if self.more.contains("[admission]\n") {
+            let table = format!("[admission]\n{loss}");
+            self.more.replace("[admission]\n", &table)
+        } else {
+            format!("{}\n[admission]\n{loss}", self.more)
+        };
         let models: String = self
             .bundles
             .iter()
@@ -83,7 +94,7 @@ impl OperatorConfig {
              timeout_ms = 2000\n\
              [signer]\nkeystore = \"operator.json\"\npassword_file = \"password\"\n\
              [http]\nlisten = \"127.0.0.1:{}\"\n{models}{}\n",
-            self.hub, self.payee, self.urls, self.confirmations, self.port, self.more
+            self.hub, self.payee, self.urls, self.confirmations, self.port, more
         )
     }
 }

@@ -156,6 +156,20 @@ const POOL: [(&str, Class); 9] = [
     ("insufficient funds", Class::InsufficientFunds),
 ];
 
+/// Phrases by which nodes refuse a transaction for what it is.
+const FATAL: [&str; 10] = [
+    "intrinsic gas",
+    "gas limit",
+    "invalid sender",
+    "invalid signature",
+    "oversized data",
+    "size exceeded",
+    "invalid chain",
+    "exceeds the configured cap",
+    "max priority fee per gas higher",
+    "type not supported",
+];
+
 /// The meaning of `error` as an answer to `method`.
 pub(super) fn classify(method: Method, error: &TransportError) -> RpcError {
     let (class, message) = match error {
@@ -168,9 +182,19 @@ pub(super) fn classify(method: Method, error: &TransportError) -> RpcError {
                 Method::Call | Method::EstimateGas if is_revert(payload.code, &message) => {
                     Class::Revert(payload.as_revert_data().unwrap_or_default())
                 }
-                Method::Send | Method::EstimateGas => {
+                Method::EstimateGas => {
                     pool(&message).unwrap_or_else(|| refused(payload.code, &message))
                 }
+                // Pools are full, lag and have rules of their own: only what no pool may ever
+                // take is given up.
+                Method::Send => pool(&message).unwrap_or_else(|| {
+                    let fatal = FATAL.iter().any(|phrase| message.contains(phrase));
+                    if fatal {
+                        Class::Rejected
+                    } else {
+                        Class::Transient
+                    }
+                }),
                 _ => refused(payload.code, &message),
             };
             (class, payload.message.to_string())
@@ -207,7 +231,8 @@ fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
 
 fn status(status: u16) -> Class {
     match status {
-        408 | 413 | 425 | 429 | 500.. => Class::Transient,
+        // 401 to 404: a quota that is used up, a key or path that another node may not need.
+        401..=404 | 408 | 413 | 425 | 429 | 500.. => Class::Transient,
         _ => Class::Rejected,
     }
 }
@@ -229,6 +254,10 @@ fn refused(code: i64, message: &str) -> Class {
         "timeout",
         "timed out",
         "not found",
+        "could not be found",
+        "unknown block",
+        "not canonical",
+        "missing trie node",
         "unavailable",
         "too many",
     ];
@@ -293,11 +322,21 @@ mod tests {
     }
 
     #[test]
-    fn http_trouble_is_transient_and_wrong_addresses_are_not() {
-        for code in [429, 500, 502, 503] {
+    fn http_trouble_is_transient_and_malformed_requests_are_not() {
+        for code in [401, 402, 403, 404, 429, 500, 502, 503] {
             assert_eq!(status(code), Class::Transient);
         }
-        assert_eq!(status(401), Class::Rejected);
-        assert_eq!(status(404), Class::Rejected);
+        assert_eq!(status(400), Class::Rejected);
+    }
+
+    #[test]
+    fn a_pool_that_is_full_or_behind_is_waited_for() {
+        for message in [
+            "txpool is full",
+            "nonce too high",
+            "future transaction tries to replace",
+        ] {
+            assert_eq!(class(Method::Send, -32000, message), Class::Transient);
+        }
     }
 }

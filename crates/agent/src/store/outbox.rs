@@ -78,7 +78,7 @@ impl Store {
 
     /// Takes a nonce for `request_id` (or a filler), stores its transaction and moves the job to
     /// sending, as one. Returns false, and takes nothing, if the job is not `proved` any more or
-    /// is being sent already.
+    /// is being sent already, or the nonce is taken.
     pub(crate) fn take_slot(
         &self,
         signer: Address,
@@ -112,13 +112,11 @@ impl Store {
             "INSERT INTO slots (signer, nonce, request_id, state) VALUES (?1, ?2, ?3, 'live')
              ON CONFLICT (signer, nonce) DO UPDATE SET request_id = ?3, state = 'live',
                mined_hash = NULL, mined_block = NULL, mined_ok = NULL, used_ms = NULL
-             WHERE state IN ('usurped', 'final')",
+             WHERE state = 'usurped' OR (state = 'final' AND mined_ok = 0)",
             params![signer.as_slice(), integer(nonce)?, request_id.map(id_bytes)],
         )?;
         if taken == 0 {
-            return Err(StoreError::Damaged(format!(
-                "nonce {nonce} was taken twice"
-            )));
+            return Ok(false);
         }
         insert(&db, signer, nonce, tx)?;
         db.commit()?;

@@ -63,6 +63,7 @@ impl Agent {
              \n[rpc]\nurls = [\"{}\"]\npoll_interval_ms = {POLL_MS}\nconfirmations = 0\n\
              \n[signer]\nkeystore = {}\npassword_file = {}\n\
              \n[[models]]\nbundle = {}\nid = \"{}\"\n\
+             \n[admission]\nmin_profit_wei = -10000000000000000\n\
              \n[http]\nlisten = \"127.0.0.1:0\"\n",
             job.chain_id,
             job.hub,
