@@ -16,6 +16,9 @@ use crate::checkout::{Checkout, DEV_K, KnownModel, dev_srs};
 use crate::exit::Exit;
 use crate::ui::Ui;
 
+/// The peer's megabytes are decimal.
+const MB_PER_MIB: f64 = 1.048_576;
+
 /// `haloracle bench`
 #[derive(Debug, clap::Args)]
 pub(crate) struct BenchArgs {
@@ -147,7 +150,7 @@ impl fmt::Display for BenchReport {
         for model in &self.models {
             let peak = model
                 .prove_peak_mib
-                .map_or("?".into(), |mib| format!("{mib:.1}"));
+                .map_or("?".into(), |mib| format!("{:.1}", mib * MB_PER_MIB));
             writeln!(
                 f,
                 "{:<30} {:>8.3} {peak:>10} {:>8.2} {:>9.3} {:>8}",
@@ -265,9 +268,8 @@ fn measure(case: &Case, args: &BenchArgs, srs: &str, dir: &Path) -> eyre::Result
     let peers = case.peers.iter().map(|&peer| Comparison {
         peer,
         times_faster: rounded(peer.prove_seconds / prove_seconds, 1),
-        // The peer's megabytes are decimal.
         times_less_memory: prove_peak_mib
-            .map(|mib| rounded(peer.prove_peak_mb / (mib * 1.048_576), 1)),
+            .map(|mib| rounded(peer.prove_peak_mb / (mib * MB_PER_MIB), 1)),
     });
     Ok(ModelReport {
         model: case.model.name,

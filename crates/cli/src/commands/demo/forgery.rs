@@ -121,7 +121,7 @@ impl<'a> Attack<'a> {
         tampered.proof = bytes.into();
 
         // The lowest risk instead of what the model says: slot 1 of the output word.
-        let bits = usize::from(self.stack.compiled.bundle.model().digit_bits as u8);
+        let bits = self.stack.compiled.bundle.model().digit_bits as usize;
         let mut forged = honest.clone();
         let answer = U256::try_from_be_slice(&forged.output).unwrap_or_default();
         let digit = U256::from((1u64 << bits) - 1) << bits;
