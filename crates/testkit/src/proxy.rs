@@ -23,6 +23,14 @@ pub enum Fault {
     Hang,
     /// Refuses `eth_getLogs` over more blocks than this.
     LimitLogs(u64),
+    /// Knows no block by its number, as a node that starts from nothing.
+    NoBlocks,
+    /// Has no logs, as a node that has not indexed them yet.
+    NoLogs,
+    /// Answers every `eth_call` with zeros, as from a state in which nothing has happened.
+    BlankState,
+    /// Says that it is on this chain.
+    OtherChain(u64),
     /// Forwards requests and loses the answers: the node acts, the caller does not hear of it.
     LoseAnswers,
 }
@@ -95,7 +103,11 @@ async fn serve(mut client: TcpStream, upstream: String, mut faults: watch::Recei
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 Ok(())
             }
-            Fault::LimitLogs(blocks) => limit_logs(&mut client, &upstream, blocks).await,
+            Fault::LimitLogs(_)
+            | Fault::NoBlocks
+            | Fault::NoLogs
+            | Fault::BlankState
+            | Fault::OtherChain(_) => answer_some(&mut client, &upstream, fault).await,
             Fault::LoseAnswers => {
                 let mut node = TcpStream::connect(&upstream).await?;
                 let mut request = vec![0u8; 64 * 1024];
@@ -119,22 +131,37 @@ async fn serve(mut client: TcpStream, upstream: String, mut faults: watch::Recei
     }
 }
 
-/// Forwards one request after the other, and answers those for too many logs itself.
-async fn limit_logs(client: &mut TcpStream, upstream: &str, blocks: u64) -> io::Result<()> {
+/// What the proxy answers itself: a member of the JSON-RPC response and its value.
+fn own_answer(fault: Fault, call: &Value) -> Option<(&'static str, Value)> {
+    let method = call["method"].as_str().unwrap_or_default();
+    match (fault, method) {
+        (Fault::LimitLogs(blocks), "eth_getLogs") if span(&call["params"][0]) > blocks => {
+            let refusal = json!({ "code": -32602, "message": "query exceeds max block range" });
+            Some(("error", refusal))
+        }
+        (Fault::NoBlocks, "eth_getBlockByNumber") if call["params"][0] != "latest" => {
+            Some(("result", Value::Null))
+        }
+        (Fault::NoLogs, "eth_getLogs") => Some(("result", json!([]))),
+        (Fault::BlankState, "eth_call") => {
+            Some(("result", json!(format!("0x{}", "0".repeat(320)))))
+        }
+        (Fault::OtherChain(id), "eth_chainId") => Some(("result", json!(format!("{id:#x}")))),
+        _ => None,
+    }
+}
+
+/// Forwards one request after the other, but for those that it answers itself.
+async fn answer_some(client: &mut TcpStream, upstream: &str, fault: Fault) -> io::Result<()> {
     let mut node = TcpStream::connect(upstream).await?;
     while let Some((request, body)) = read_message(client).await? {
         let call: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if call["method"] == "eth_getLogs" && span(&call["params"][0]) > blocks {
-            let refusal = json!({
-                "jsonrpc": "2.0",
-                "id": call["id"],
-                "error": { "code": -32602, "message": "query exceeds max block range" },
-            })
-            .to_string();
-            let length = refusal.len();
+        if let Some((member, value)) = own_answer(fault, &call) {
+            let answer = json!({ "jsonrpc": "2.0", "id": call["id"], member: value }).to_string();
+            let length = answer.len();
             let answer = format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
-                 content-length: {length}\r\n\r\n{refusal}"
+                 content-length: {length}\r\n\r\n{answer}"
             );
             client.write_all(answer.as_bytes()).await?;
             continue;
