@@ -31,6 +31,7 @@ fn paths_are_relative_to_the_file() {
         Path::new("/etc/haloracle/bundles/credit")
     );
     assert_eq!(config.rpc.confirmations, 2);
+    assert_eq!(config.admission.min_profit_wei, 0, "nothing at a loss");
 }
 
 #[test]

@@ -227,3 +227,15 @@ fn a_request_has_one_transaction_at_a_time() {
     assert_eq!(store.next_nonce(signer).expect("read"), Some(1));
     assert_eq!(store.next_nonce(Address::ZERO).expect("read"), None);
 }
+
+#[test]
+fn a_job_that_is_sent_by_no_nonce_is_compared_with_the_chain() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let store = open(dir.path());
+    store.record(&new(1, 5)).expect("written");
+    let (from, to) = ([JobState::Observed], JobState::Sending);
+    let moved = store.transition(U256::from(1), &from, to, None, None);
+    assert!(moved.expect("written"));
+    assert_eq!(store.unsettle_stranded().expect("written"), 1);
+    assert_eq!(state(&store, 1).0, JobState::Resync);
+}
