@@ -17,7 +17,7 @@ test: contracts
 # Slow proofs and long fuzzing: before an issue is called resolved.
 test-slow: test
 	FOUNDRY_PROFILE=slow $(FORGE) test
-	HALORACLE_SLOW=1 $(CARGO) test --release --workspace --locked
+	HALORACLE_SLOW=1 $(CARGO) test --release --locked -p haloracle --test pipeline
 
 lint: tools
 	$(CARGO) fmt --all --check
