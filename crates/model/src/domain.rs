@@ -1,38 +1,91 @@
 //! The domain box: real values to raw integers, and what a layer can reach over the whole box.
 
-use crate::integer::{Dense, IntegerModel, ModelError};
+use crate::integer::{IntegerModel, ModelError, Node, Op, TreeNode};
 
-impl Dense {
-    /// Interval of `u = b + W x` per unit, for activations inside `x`.
-    pub(crate) fn accumulator_bounds(&self, x: &[(i64, i64)]) -> Vec<(i64, i64)> {
-        self.weights
-            .iter()
-            .zip(&self.bias)
-            .map(|(row, bias)| {
-                row.iter()
-                    .zip(x)
-                    .fold((*bias, *bias), |(lo, hi), (w, (a, b))| {
-                        (lo + (w * a).min(w * b), hi + (w * a).max(w * b))
-                    })
-            })
-            .collect()
-    }
-
-    /// Interval of each unit's activation, for accumulators inside `u`.
-    pub(crate) fn activation_bounds(&self, u: &[(i64, i64)], digit_bits: u32) -> Vec<(i64, i64)> {
+impl Node {
+    /// Intervals of the node's accumulators (empty if it is not linear) and of its outputs, for
+    /// inputs inside `x`.
+    ///
+    /// # Errors
+    /// A sentence, if a unit of exact digits may leave their range.
+    pub(crate) fn bounds(&self, x: &[(i64, i64)], digit_bits: u32) -> Result<NodeBounds, String> {
         let max = (1i64 << digit_bits) - 1;
-        let digit = |u: &i64| (u >> digit_bits).clamp(0, max);
-        u.iter()
-            .map(|(lo, hi)| (digit(lo), digit(hi)))
-            .map(|(lo, hi)| match &self.table {
-                None => (lo, hi),
-                Some(table) => table.values[lo as usize..=hi as usize]
-                    .iter()
-                    .map(|v| i64::from(*v))
-                    .fold((max, 0), |(lo, hi), v| (lo.min(v), hi.max(v))),
-            })
-            .collect()
+        let mut accumulators = Vec::new();
+        if let Some(linear) = self.linear() {
+            // Validated accumulators fit 62 bits for inputs of whole digits.
+            let narrow = |(lo, hi): (i128, i128)| (lo as i64, hi as i64);
+            accumulators = (0..linear.units())
+                .map(|unit| narrow(linear.bounds(unit, x)))
+                .collect();
+        }
+        let hull = |values: &mut dyn Iterator<Item = i64>| {
+            values.fold((max, 0), |(lo, hi): (i64, i64), v| (lo.min(v), hi.max(v)))
+        };
+        let outputs = match &self.op {
+            Op::Dense { .. } | Op::Conv(_) | Op::Sparse { .. } => {
+                let digit = |u: i64| (u >> digit_bits).clamp(0, max);
+                let units = accumulators.iter();
+                units.map(|(lo, hi)| (digit(*lo), digit(*hi))).collect()
+            }
+            Op::Digits { digits, .. } => {
+                let mut outputs = Vec::new();
+                for (unit, (lo, hi)) in accumulators.iter().enumerate() {
+                    if *lo < 0 || hi >> (digits * digit_bits) != 0 {
+                        return Err(format!(
+                            "unit {unit} can reach [{lo}, {hi}], beyond its {digits} digits"
+                        ));
+                    }
+                    outputs.extend((0..*digits).map(|d| (0, (hi >> (d * digit_bits)).min(max))));
+                }
+                outputs
+            }
+            Op::Table(table) => x
+                .iter()
+                .map(|(lo, hi)| {
+                    let values = &table.values[*lo as usize..=*hi as usize];
+                    hull(&mut values.iter().map(|v| i64::from(*v)))
+                })
+                .collect(),
+            Op::Max { groups } => groups
+                .iter()
+                .map(|group| {
+                    group.iter().fold((0, 0), |(lo, hi): (i64, i64), at| {
+                        let (a, b) = x[*at as usize];
+                        (lo.max(a), hi.max(b))
+                    })
+                })
+                .collect(),
+            Op::Trees(trees) => {
+                let mut outputs = Vec::new();
+                for tree in &trees.trees {
+                    let leaves = || {
+                        tree.nodes.iter().filter_map(|node| match node {
+                            TreeNode::Leaf { values } => Some(values),
+                            TreeNode::Branch { .. } => None,
+                        })
+                    };
+                    outputs.extend(
+                        (0..trees.limbs as usize)
+                            .map(|limb| hull(&mut leaves().map(|values| i64::from(values[limb])))),
+                    );
+                }
+                outputs
+            }
+        };
+        Ok(NodeBounds {
+            accumulators,
+            outputs,
+        })
     }
+}
+
+/// Intervals that hold a node's values over the whole box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeBounds {
+    /// Per unit of a linear node, its `u`.
+    pub accumulators: Vec<(i64, i64)>,
+    /// Per output wire.
+    pub outputs: Vec<(i64, i64)>,
 }
 
 impl IntegerModel {
@@ -52,23 +105,33 @@ impl IntegerModel {
             .collect()
     }
 
-    /// Per layer and unit, an interval that holds `u = b + W x` for every input of the box.
+    /// Per node, intervals that hold its values for every input of the box.
     ///
-    /// By interval propagation, so it may be wider than what is reachable but never narrower.
+    /// By interval propagation, so they may be wider than what is reachable but never narrower.
     /// Expects a model that passes [`Self::validate`].
-    pub fn bounds(&self) -> Vec<Vec<(i64, i64)>> {
-        let mut x: Vec<(i64, i64)> = self
+    ///
+    /// # Errors
+    /// [`ModelError::Malformed`] if a unit of exact digits may leave their range.
+    pub fn bounds(&self) -> Result<Vec<NodeBounds>, ModelError> {
+        let mut wires: Vec<(i64, i64)> = self
             .digit_bounds()
             .into_iter()
             .map(|hi| (0, i64::from(hi)))
             .collect();
-        let mut all = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
-            let u = layer.accumulator_bounds(&x);
-            x = layer.activation_bounds(&u, self.digit_bits);
-            all.push(u);
+        let mut all = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let inputs = node.inputs.iter();
+            let x: Vec<(i64, i64)> = inputs.map(|wire| wires[*wire as usize]).collect();
+            let bounds =
+                node.bounds(&x, self.digit_bits)
+                    .map_err(|what| ModelError::Malformed {
+                        model: self.name.clone(),
+                        what: format!("node `{}`: {what}", node.name),
+                    })?;
+            wires.extend_from_slice(&bounds.outputs);
+            all.push(bounds);
         }
-        all
+        Ok(all)
     }
 
     /// Largest |u| that the machine can requantize and saturate: `2^(3t) − 2^t`.
@@ -76,17 +139,21 @@ impl IntegerModel {
         (1 << (3 * self.digit_bits)) - (1 << self.digit_bits)
     }
 
-    /// Checks that every input of the box has a proof: no unit leaves [`Self::accumulator_limit`].
+    /// Checks that every input of the box has a proof: no requantized unit leaves
+    /// [`Self::accumulator_limit`], no exact unit its digits.
     ///
     /// # Errors
     /// [`ModelError::Unprovable`] names the first unit that may leave it.
     pub fn check_complete(&self) -> Result<(), ModelError> {
         let limit = self.accumulator_limit();
-        for (layer, bounds) in self.layers.iter().zip(self.bounds()) {
-            for (unit, (lo, hi)) in bounds.into_iter().enumerate() {
+        for (node, bounds) in self.nodes.iter().zip(self.bounds()?) {
+            if !node.requantizes() {
+                continue;
+            }
+            for (unit, (lo, hi)) in bounds.accumulators.into_iter().enumerate() {
                 if lo < -limit || hi > limit {
                     return Err(ModelError::Unprovable {
-                        layer: layer.name.clone(),
+                        layer: node.name.clone(),
                         unit,
                         lo,
                         hi,

@@ -15,6 +15,7 @@ pub mod data;
 mod domain;
 mod error;
 pub mod float;
+pub mod graph;
 pub mod integer;
 mod packing;
 pub mod quantize;
@@ -24,9 +25,11 @@ pub mod words;
 
 pub use chain::Chain;
 pub use data::{DataError, Dataset};
+pub use domain::NodeBounds;
 pub use float::{Activation, FloatError, FloatLayer, FloatModel};
 pub use integer::{
-    Dense, Feature, FunctionTable, InputSchema, IntegerModel, ModelError, OutputField, Trace,
+    ChainModel, Conv, Dense, Feature, FunctionTable, InputSchema, IntegerModel, ModelError, Node,
+    Op, OutputField, Trace, Tree, TreeFeature, TreeNode, Trees, Unit, WireId,
 };
 pub use quantize::{Options, QuantizeError, quantize};
 pub use report::Report;

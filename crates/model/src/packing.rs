@@ -40,25 +40,24 @@ impl IntegerModel {
         Ok(raw)
     }
 
-    /// The canonical output words: status, then outputs, in slots of one digit.
-    pub fn pack_output(&self, status: u64, outputs: &[u32]) -> Vec<Word> {
+    /// The canonical output words: status, then raw outputs, in equal slots.
+    pub fn pack_output(&self, status: u64, outputs: &[u64]) -> Vec<Word> {
         let slots: Vec<u64> = std::iter::once(status)
-            .chain(outputs.iter().map(|v| u64::from(*v)))
+            .chain(outputs.iter().copied())
             .collect();
-        words::pack(&slots, self.digit_bits)
+        words::pack(&slots, self.output_slot_bits())
     }
 
     /// Status and outputs from canonical output words.
     ///
     /// # Errors
     /// [`ModelError::NotCanonical`].
-    pub fn unpack_output(&self, output: &[Word]) -> Result<(u64, Vec<u32>), ModelError> {
-        let slots = words::unpack(output, 1 + self.output.len(), self.digit_bits).ok_or(
+    pub fn unpack_output(&self, output: &[Word]) -> Result<(u64, Vec<u64>), ModelError> {
+        let slots = words::unpack(output, 1 + self.output.len(), self.output_slot_bits()).ok_or(
             ModelError::NotCanonical {
                 what: "output words",
             },
         )?;
-        let outputs = slots[1..].iter().map(|v| *v as u32).collect();
-        Ok((slots[0], outputs))
+        Ok((slots[0], slots[1..].to_vec()))
     }
 }

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use haloracle_model::{
-    Dense, Feature, FunctionTable, InputSchema, IntegerModel, ModelError, OutputField,
+    ChainModel, Dense, Feature, FunctionTable, InputSchema, IntegerModel, ModelError, Op,
+    OutputField,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -57,19 +58,24 @@ fn model() -> impl Strategy<Value = IntegerModel> {
                 dense(hidden, features * digits as usize, digit_bits),
                 dense(outputs, hidden, digit_bits),
             )
-                .prop_map(move |(features, first, second)| IntegerModel {
-                    name: "random".into(),
-                    digit_bits,
-                    input: InputSchema { digits, features },
-                    layers: vec![first, second],
-                    output: (0..outputs)
-                        .map(|i| OutputField {
-                            name: format!("y{i}"),
-                            zero_point: 3,
-                            multiplier: 5,
-                            decimals: 2,
-                        })
-                        .collect(),
+                .prop_map(move |(features, first, second)| {
+                    ChainModel {
+                        name: "random".into(),
+                        digit_bits,
+                        input: InputSchema { digits, features },
+                        layers: vec![first, second],
+                        output: (0..outputs)
+                            .map(|i| OutputField {
+                                name: format!("y{i}"),
+                                wire: 0,
+                                digits: 1,
+                                zero_point: 3,
+                                multiplier: 5,
+                                decimals: 2,
+                            })
+                            .collect(),
+                    }
+                    .build()
                 })
         },
     )
@@ -102,22 +108,30 @@ proptest! {
     fn runs_inside_its_bounds(model in model(), picks in prop::collection::vec(any::<u32>(), 24)) {
         model.validate().unwrap();
         let max = i64::from(model.max_digit());
-        let bounds = model.bounds();
+        let bounds = model.bounds().unwrap();
         let digit_bounds = model.digit_bounds();
         for picks in picks.windows(5).chain([&[0; 5][..], &[1; 5][..]]) {
             let trace = model.run(&point(&model, picks)).unwrap();
-            for (digit, most) in trace.digits.iter().zip(&digit_bounds) {
+            for (digit, most) in trace.wires.iter().zip(&digit_bounds) {
                 prop_assert!(digit <= most);
             }
-            for (layer, dense) in model.layers.iter().enumerate() {
-                for (unit, u) in trace.accumulators[layer].iter().enumerate() {
-                    let (lo, hi) = bounds[layer][unit];
+            for ((node, first), (index, bounds)) in
+                model.nodes.iter().zip(model.first_wires()).zip(bounds.iter().enumerate())
+            {
+                let outputs = &trace.wires[first..first + node.outputs()];
+                for (value, (lo, hi)) in outputs.iter().zip(&bounds.outputs) {
+                    prop_assert!((*lo..=*hi).contains(&i64::from(*value)));
+                }
+                if let Op::Table(table) = &node.op {
+                    for (x, y) in trace.values(&node.inputs).iter().zip(outputs) {
+                        prop_assert_eq!(table.values[*x as usize], *y);
+                    }
+                }
+                for (unit, u) in trace.accumulators[index].iter().enumerate() {
+                    let (lo, hi) = bounds.accumulators[unit];
                     prop_assert!(lo <= *u && *u <= hi);
                     let floor = u.div_euclid(1 << model.digit_bits);
-                    let digit = floor.clamp(0, max);
-                    prop_assert_eq!(i64::from(trace.clamped[layer][unit]), digit);
-                    let activation = dense.table.as_ref().map_or(digit as u32, |t| t.values[digit as usize]);
-                    prop_assert_eq!(trace.activations[layer][unit], activation);
+                    prop_assert_eq!(i64::from(outputs[unit]), floor.clamp(0, max));
                 }
             }
         }
@@ -133,9 +147,10 @@ proptest! {
             feature.lo = -5;
             feature.hi = ((1i64 << bits) - 1 - 5) as i32;
         }
-        let unit = unit.index(model.layers[0].weights.len());
         let bounds = model.digit_bounds();
-        let row = &model.layers[0].weights[unit];
+        let (weights, _) = model.dense_mut(0).unwrap();
+        let unit = unit.index(weights.len());
+        let row = weights[unit].clone();
         let corner = |positive: bool| -> Vec<i64> {
             row.chunks(model.input.digits as usize)
                 .zip(bounds.chunks(model.input.digits as usize))
@@ -150,7 +165,7 @@ proptest! {
                 })
                 .collect()
         };
-        let (lo, hi) = model.bounds()[0][unit];
+        let (lo, hi) = model.bounds().unwrap()[0].accumulators[unit];
         prop_assert_eq!(model.run(&corner(true)).unwrap().accumulators[0][unit], hi);
         prop_assert_eq!(model.run(&corner(false)).unwrap().accumulators[0][unit], lo);
     }
@@ -211,7 +226,7 @@ proptest! {
 
 /// One feature in [−2.00, 3.00], one unit y = x.
 fn small() -> IntegerModel {
-    IntegerModel {
+    ChainModel {
         name: "small".into(),
         digit_bits: 8,
         input: InputSchema {
@@ -231,11 +246,19 @@ fn small() -> IntegerModel {
         }],
         output: vec![OutputField {
             name: "y".into(),
+            wire: 0,
+            digits: 1,
             zero_point: 100,
             multiplier: 2,
             decimals: 2,
         }],
     }
+    .build()
+}
+
+/// Weights of the only node.
+fn weights(model: &mut IntegerModel) -> &mut Vec<Vec<i64>> {
+    model.dense_mut(0).unwrap().0
 }
 
 #[test]
@@ -244,7 +267,7 @@ fn an_answer_worked_by_hand() {
     model.validate().unwrap();
     // 1.24 → raw 124 → offset 324 = 68 + 256; u = 128 + 128·324 = 41600; ⌊u/256⌋ = 162.
     let trace = model.run(&[124]).unwrap();
-    assert_eq!(trace.digits, [68, 1]);
+    assert_eq!(trace.wires[..2], [68, 1]);
     assert_eq!(trace.accumulators, [[41_600]]);
     assert_eq!(trace.outputs(), [162]);
     assert_eq!(model.run_real(&[1.24]).unwrap(), [1.24]);
@@ -287,20 +310,21 @@ fn malformed_models_are_refused() {
         ("slots", |m| m.input.features.clear()),
         ("does not fit a slot", |m| m.input.features[0].hi = 70_000),
         ("does not fit a slot", |m| m.input.features[0].hi = -201),
-        ("weights and bias", |m| m.layers[0].bias.push(0)),
+        ("weights and bias", |m| m.dense_mut(0).unwrap().1.push(0)),
         ("1 weights for 2", |m| {
-            m.layers[0].weights[0].pop();
+            weights(m)[0].pop();
         }),
-        ("overflows", |m| m.layers[0].weights[0][0] = i64::MIN),
+        ("overflows", |m| weights(m)[0][0] = i64::MIN),
         ("table", |m| {
-            m.layers[0].table = Some(FunctionTable {
+            let table = FunctionTable {
                 name: "f".into(),
                 values: vec![256; 256],
-            });
+            };
+            m.push("f", vec![2], Op::Table(table));
         }),
-        ("output fields", |m| m.output.clear()),
+        ("0 outputs", |m| m.output.clear()),
         ("no fixed-point number", |m| {
-            m.output[0].zero_point = u32::MAX;
+            m.output[0].zero_point = u64::from(u32::MAX);
             m.output[0].multiplier = u32::MAX;
         }),
     ];
@@ -318,11 +342,11 @@ fn units_beyond_what_can_saturate_are_refused() {
     model.check_complete().unwrap();
     assert_eq!(model.accumulator_limit(), (1 << 24) - 256);
     // 255 w + 128 at its largest: just inside, then just outside.
-    model.layers[0].weights[0] = vec![65_790, 0];
+    weights(&mut model)[0] = vec![65_790, 0];
     model.check_complete().unwrap();
-    model.layers[0].weights[0] = vec![65_792, 0];
+    weights(&mut model)[0] = vec![65_792, 0];
     let text = model.check_complete().unwrap_err().to_string();
     assert!(text.contains("layer `dense` unit 0"), "{text}");
-    model.layers[0].weights[0] = vec![-65_793, 0];
+    weights(&mut model)[0] = vec![-65_793, 0];
     assert!(model.check_complete().is_err());
 }

@@ -6,7 +6,18 @@ mod common;
 
 use common::{Numbers, assert_box_is_provable, data, quantized};
 use haloracle_model::Activation::{Identity, Relu, Sigmoid};
-use haloracle_model::{Activation, Chain, Options, QuantizeError, quantize};
+use haloracle_model::{Activation, Chain, IntegerModel, Op, Options, QuantizeError, quantize};
+
+/// Weights of the dense nodes.
+fn dense(model: &IntegerModel) -> Vec<&Vec<Vec<i64>>> {
+    let nodes = model.nodes.iter();
+    nodes
+        .filter_map(|node| match &node.op {
+            Op::Dense { weights, .. } => Some(weights),
+            _ => None,
+        })
+        .collect()
+}
 
 #[test]
 fn networks_of_many_shapes() {
@@ -29,10 +40,9 @@ fn networks_of_many_shapes() {
         let mut numbers = Numbers(seed as u64 + 1);
         let model = numbers.network(sizes, activations);
         let (integer, _) = quantized(&model, numbers.rows(300, sizes[0]), &options);
-        assert_eq!(integer.layers.len(), model.layers.len());
-        for (integer, float) in integer.layers.iter().zip(&model.layers) {
-            assert_eq!(integer.table.is_some(), float.activation == Sigmoid);
-        }
+        let tables = activations.iter().filter(|a| **a == Sigmoid).count();
+        assert_eq!(dense(&integer).len(), activations.len());
+        assert_eq!(integer.nodes.len(), activations.len() + tables);
     }
 }
 
@@ -48,8 +58,8 @@ fn hidden_weights_keep_sixteen_bits() {
             ..Options::default()
         };
         let (integer, _) = quantized(&model, numbers.rows(200, 4), &options);
-        for layer in &integer.layers[1..] {
-            assert!(layer.weights.iter().flatten().all(|w| w.abs() < 1 << 16));
+        for weights in &dense(&integer)[1..] {
+            assert!(weights.iter().flatten().all(|w| w.abs() < 1 << 16));
         }
     }
 }
@@ -139,11 +149,13 @@ fn probabilities_step_by_round_numbers() {
             (field.zero_point, field.multiplier, field.decimals),
             (0, multiplier, decimals)
         );
-        let table = integer.layers[0].table.as_ref().unwrap();
+        let Op::Table(table) = &integer.nodes[1].op else {
+            panic!("no table")
+        };
         assert!(table.values.is_sorted());
         // 1 is a digit, and nothing above it is ever answered.
         assert_eq!((1.0 / field.step()).fract(), 0.0);
-        let (first, last) = (table.values[0], *table.values.last().unwrap());
+        let [first, last] = [0, table.values.len() - 1].map(|z| u64::from(table.values[z]));
         assert!(field.real(first) <= 0.01, "{first}");
         assert!((0.99..=1.0).contains(&field.real(last)), "{last}");
     }
@@ -324,7 +336,7 @@ fn scales_are_widened_until_every_corner_is_provable() {
     };
     let (integer, _) = quantized(&model, cancelling_rows(), &options);
     // As fine as the box allows: its corners, 2 apart, use most of what can saturate.
-    let reach = integer.bounds()[0][0];
+    let reach = integer.bounds().unwrap()[0].accumulators[0];
     assert!(reach.1 > integer.accumulator_limit() / 3, "{reach:?}");
     // Wider digits resolve the data without leaving what can be proved.
     options.digit_bits = Some(12);
@@ -347,7 +359,7 @@ fn hidden_weights_keep_sixteen_bits_where_large_terms_cancel() {
         ..Options::default()
     };
     let (integer, report) = quantized(&chain.finish().unwrap(), cancelling_rows(), &options);
-    let largest = integer.layers[1].weights[0][0];
+    let largest = dense(&integer)[1][0][0];
     assert!((60_000..1 << 16).contains(&largest), "{largest}");
     assert_eq!(report.layers[1].weight_bits, 16);
 }

@@ -54,9 +54,10 @@ impl Draft<'_> {
             name: self.model.name.clone(),
             digit_bits: self.digit_bits,
             input: self.input.clone(),
-            layers: Vec::new(),
+            nodes: Vec::new(),
             output: Vec::new(),
         };
+        let mut layers = Vec::new();
         let mut wires = self.input_wires();
         let mut reach: Vec<(i64, i64)> = model
             .digit_bounds()
@@ -86,14 +87,20 @@ impl Draft<'_> {
                 .map(|row| samples.float[*row].linear[index].as_slice())
                 .collect();
             context.correct_bias(&mut dense, &scales, &activations, &targets);
-            let u = dense.accumulator_bounds(&reach);
-            reach = dense.activation_bounds(&u, self.digit_bits);
+            reach = reachable_digits(&dense, &reach, self.digit_bits);
             for x in &mut activations {
                 *x = forward(&dense, x, self.digit_bits);
             }
             wires = scales.wires;
-            model.layers.push(dense);
+            layers.push(dense);
         }
+        let model = IntegerModel::chain(
+            model.name,
+            model.digit_bits,
+            model.input,
+            layers,
+            model.output,
+        );
         model.validate()?;
         model.check_complete()?;
         Ok(model)
@@ -243,7 +250,7 @@ impl Context<'_> {
                     .iter()
                     .map(|field| UnitScale {
                         step: field.step(),
-                        zero: f64::from(field.zero_point),
+                        zero: field.zero_point as f64,
                     })
                     .collect();
                 Scales {
@@ -373,6 +380,31 @@ fn forward(dense: &Dense, x: &[u32], digit_bits: u32) -> Vec<u32> {
         .map(|(row, bias)| {
             let z = (accumulate(row, *bias, x) >> digit_bits).clamp(0, max) as usize;
             dense.table.as_ref().map_or(z as u32, |t| t.values[z])
+        })
+        .collect()
+}
+
+/// Interval of every activation, for inputs inside `reach`.
+fn reachable_digits(dense: &Dense, reach: &[(i64, i64)], digit_bits: u32) -> Vec<(i64, i64)> {
+    let max = (1i64 << digit_bits) - 1;
+    let digit = |u: i64| (u >> digit_bits).clamp(0, max);
+    let units = dense.weights.iter().zip(&dense.bias);
+    units
+        .map(|(row, bias)| {
+            let (lo, hi) = row
+                .iter()
+                .zip(reach)
+                .fold((*bias, *bias), |(lo, hi), (w, (a, b))| {
+                    (lo + (w * a).min(w * b), hi + (w * a).max(w * b))
+                });
+            (digit(lo), digit(hi))
+        })
+        .map(|(lo, hi)| match &dense.table {
+            None => (lo, hi),
+            Some(table) => table.values[lo as usize..=hi as usize]
+                .iter()
+                .map(|v| i64::from(*v))
+                .fold((max, 0), |(lo, hi), v| (lo.min(v), hi.max(v))),
         })
         .collect()
 }

@@ -265,7 +265,7 @@ impl Samples {
             name: model.name.clone(),
             digit_bits,
             input: input.clone(),
-            layers: Vec::new(),
+            nodes: Vec::new(),
             output: Vec::new(),
         };
         let mut samples = Self {

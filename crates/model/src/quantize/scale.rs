@@ -129,11 +129,13 @@ pub(super) fn output_fields(
             })?;
             let mut field = OutputField {
                 name: name.clone(),
+                wire: 0,
+                digits: 1,
                 zero_point: 0,
                 multiplier,
                 decimals,
             };
-            field.zero_point = (-range.lo / field.step()).round().max(0.0) as u32;
+            field.zero_point = (-range.lo / field.step()).round().max(0.0) as u64;
             Ok(field)
         })
         .collect()
@@ -151,6 +153,8 @@ pub(super) fn probability_field(name: &str, max_digit: u32) -> OutputField {
         .fold((1.0, 1, 0), |best, c| if c.0 > best.0 { c } else { best });
     OutputField {
         name: name.into(),
+        wire: 0,
+        digits: 1,
         zero_point: 0,
         multiplier,
         decimals,

@@ -40,6 +40,8 @@ pub struct LayerReport {
 
 /// Collects [`LayerReport`]s row by row.
 pub(super) struct Tally {
+    /// Node of each layer.
+    indices: Vec<usize>,
     layers: Vec<LayerReport>,
     digit_bits: u32,
     max_digit: i64,
@@ -47,19 +49,24 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(model: &FloatModel, integer: &IntegerModel) -> Self {
-        let layers = integer
-            .layers
-            .iter()
+        let bounds = integer.bounds().unwrap_or_default();
+        let nodes = integer.nodes.iter().zip(bounds).enumerate();
+        let linear = nodes.filter_map(|(index, (node, bounds))| {
+            let view = node.linear()?;
+            Some((index, node, view, bounds.accumulators))
+        });
+        let (indices, layers) = linear
             .zip(&model.layers)
-            .zip(integer.bounds())
-            .map(|((layer, float), bounds)| {
-                let weights = layer.weights.iter().flatten();
-                let largest = weights.map(|w| w.unsigned_abs()).max().unwrap_or(0);
-                LayerReport {
-                    name: layer.name.clone(),
+            .map(|((index, node, view, bounds), float)| {
+                let mut largest = 0;
+                for unit in 0..view.units() {
+                    view.terms(unit, |_, w| largest = w.unsigned_abs().max(largest));
+                }
+                let report = LayerReport {
+                    name: node.name.clone(),
                     activation: float.activation.name().into(),
-                    units: layer.weights.len(),
-                    inputs: layer.weights.first().map_or(0, Vec::len),
+                    units: view.units(),
+                    inputs: node.inputs.len(),
                     weight_bits: u64::BITS - largest.leading_zeros(),
                     float_min: f64::MAX,
                     float_max: f64::MIN,
@@ -70,10 +77,12 @@ impl Tally {
                     values: 0,
                     clamped_low: 0,
                     clamped_high: 0,
-                }
+                };
+                (index, report)
             })
-            .collect();
+            .unzip();
         Self {
+            indices,
             layers,
             digit_bits: integer.digit_bits,
             max_digit: i64::from(integer.max_digit()),
@@ -86,7 +95,7 @@ impl Tally {
                 layer.float_min = layer.float_min.min(*v);
                 layer.float_max = layer.float_max.max(*v);
             }
-            for u in &trace.accumulators[index] {
+            for u in &trace.accumulators[self.indices[index]] {
                 let digit = u >> self.digit_bits;
                 layer.seen_min = layer.seen_min.min(*u);
                 layer.seen_max = layer.seen_max.max(*u);

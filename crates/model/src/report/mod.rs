@@ -323,7 +323,7 @@ fn outputs(integer: &IntegerModel) -> Vec<OutputReport> {
             name: field.name.clone(),
             step: field.step(),
             min: field.real(0),
-            max: field.real(max),
+            max: field.real(u64::from(max)),
         })
         .collect()
 }

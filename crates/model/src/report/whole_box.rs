@@ -68,7 +68,7 @@ impl BoxPoints {
             let answer = integer.outputs_real(raw)?;
             agreeing += usize::from(rule.class(&answer) == rule.class(float));
             for ((field, float), answer) in integer.output.iter().zip(float).zip(answer) {
-                let clamped = float.clamp(field.real(0), field.real(top));
+                let clamped = float.clamp(field.real(0), field.real(u64::from(top)));
                 saturated += usize::from(clamped != *float);
                 sum += (clamped - answer).abs();
                 worst = worst.max((clamped - answer).abs());

@@ -1,0 +1,117 @@
+//! Two-dimensional convolution over integers.
+
+use serde::{Deserialize, Serialize};
+
+/// Shape and weights of a convolution; one dimension is height 1.
+///
+/// Inputs are in order channel, row, column; outputs in order filter, row, column. Taps outside
+/// the image contribute nothing: what padding with a real zero adds is part of the bias, which
+/// is therefore given per output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conv {
+    /// Input channels.
+    pub channels: u32,
+    /// Input rows.
+    pub height: u32,
+    /// Input columns.
+    pub width: u32,
+    /// Output channels.
+    pub filters: u32,
+    /// Kernel rows and columns.
+    pub kernel: [u32; 2],
+    /// Step between outputs, in rows and columns.
+    pub stride: [u32; 2],
+    /// Step between taps, in rows and columns.
+    pub dilation: [u32; 2],
+    /// Rows and columns outside the image: top, left, bottom, right.
+    pub pads: [u32; 4],
+    /// Filters and channels are split into this many independent groups.
+    pub groups: u32,
+    /// Order filter, channel of its group, kernel row, kernel column.
+    pub weights: Vec<i64>,
+    /// One per output.
+    pub bias: Vec<i64>,
+}
+
+/// One term of an output: input position and index of its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tap {
+    /// Position in the node's inputs.
+    pub input: usize,
+    /// Index into [`Conv::weights`].
+    pub weight: usize,
+}
+
+impl Conv {
+    /// Output rows and columns; 0 where the kernel does not fit.
+    pub fn output_size(&self) -> [u32; 2] {
+        let [top, left, bottom, right] = self.pads.map(u64::from);
+        let size = |image: u32, pads: u64, axis: usize| {
+            let image = u64::from(image) + pads;
+            let [kernel, dilation, stride] =
+                [self.kernel, self.dilation, self.stride].map(|v| u64::from(v[axis]));
+            let span = dilation * kernel.saturating_sub(1) + 1;
+            match image.checked_sub(span) {
+                Some(room) => (room / stride.max(1) + 1) as u32,
+                None => 0,
+            }
+        };
+        [
+            size(self.height, top + bottom, 0),
+            size(self.width, left + right, 1),
+        ]
+    }
+
+    /// Number of outputs.
+    pub fn outputs(&self) -> usize {
+        let [rows, columns] = self.output_size();
+        self.filters as usize * rows as usize * columns as usize
+    }
+
+    /// Number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.channels as usize * self.height as usize * self.width as usize
+    }
+
+    /// Number of weights that the shape asks for.
+    pub fn weight_count(&self) -> usize {
+        let channels = self.channels / self.groups.max(1);
+        [self.filters, channels, self.kernel[0], self.kernel[1]]
+            .into_iter()
+            .map(|v| v as usize)
+            .product()
+    }
+
+    /// The taps of one output that lie inside the image.
+    pub fn taps(&self, output: usize) -> impl Iterator<Item = Tap> + '_ {
+        let [rows, columns] = self.output_size().map(|v| v as usize);
+        let filter = output / (rows * columns);
+        let (row, column) = (output / columns % rows, output % columns);
+        let channels = (self.channels / self.groups) as usize;
+        let group = filter / (self.filters / self.groups) as usize;
+        let [kernel_rows, kernel_columns] = self.kernel.map(|v| v as usize);
+        (0..channels).flat_map(move |channel| {
+            (0..kernel_rows).flat_map(move |ky| {
+                (0..kernel_columns).filter_map(move |kx| {
+                    let y = self.source(0, row, ky)?;
+                    let x = self.source(1, column, kx)?;
+                    let plane = group * channels + channel;
+                    let weight =
+                        ((filter * channels + channel) * kernel_rows + ky) * kernel_columns + kx;
+                    Some(Tap {
+                        input: (plane * self.height as usize + y) * self.width as usize + x,
+                        weight,
+                    })
+                })
+            })
+        })
+    }
+
+    /// Row (axis 0) or column (axis 1) of the image that a tap of an output reads.
+    fn source(&self, axis: usize, output: usize, tap: usize) -> Option<usize> {
+        let from = output * self.stride[axis] as usize + tap * self.dilation[axis] as usize;
+        let size = [self.height, self.width][axis] as usize;
+        from.checked_sub(self.pads[axis] as usize)
+            .filter(|at| *at < size)
+    }
+}
