@@ -360,7 +360,7 @@ pub fn schema_of(model: &IntegerModel) -> Schema {
             .output
             .iter()
             .map(|field| OutputField {
-                zeroPoint: field.zero_point,
+                zeroPoint: u32::try_from(field.zero_point).unwrap_or(u32::MAX),
                 multiplier: field.multiplier,
                 decimals: field.decimals,
             })

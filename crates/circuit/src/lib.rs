@@ -6,6 +6,7 @@
 //! `docs/machine.md`.
 
 pub mod audit;
+pub mod chain;
 pub mod field;
 pub mod lower;
 pub mod machine;

@@ -8,6 +8,8 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use haloracle_model::words::Word;
 use haloracle_model::{IntegerModel, ModelError, Trace, integer::STATUS_OK};
 
+use crate::chain::Chain;
+
 use crate::field;
 use crate::lower::table_multiplicity_index;
 use crate::program::{Program, Source};
@@ -34,6 +36,9 @@ pub enum WitnessError {
     /// The input is not of the model's domain.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A model that the narrow shape cannot prove.
+    #[error("not a chain of layers: {0}")]
+    NotAChain(String),
     /// A value that the look-up table does not hold: program and model do not belong together.
     #[error("row {row}: {what} is not in the look-up table; was the bundle made for this model?")]
     NotInTable {
@@ -72,6 +77,7 @@ impl Witness {
         raw: &[i64],
         tag: &Word,
     ) -> Result<Self, WitnessError> {
+        let model = &Chain::new(model).map_err(WitnessError::NotAChain)?;
         let trace = model.run(raw)?;
         let mut instances = tag_halves(tag).to_vec();
         instances.extend(model.pack_input(raw)?);
@@ -84,7 +90,7 @@ impl Witness {
             instances,
         };
         for row in 0..program.rows.len() {
-            witness.fill(row, program, &trace);
+            witness.fill(row, model, program, &trace);
         }
         for &(to, from) in &program.copies {
             witness.z[to] = witness.z[from];
@@ -93,7 +99,7 @@ impl Witness {
         Ok(witness)
     }
 
-    fn fill(&mut self, row: usize, program: &Program, trace: &Trace) {
+    fn fill(&mut self, row: usize, model: &Chain<'_>, program: &Program, trace: &Trace) {
         let bits = program.digit_bits;
         let max = i64::from(program.max_digit());
         match program.rows[row].source {
@@ -109,25 +115,27 @@ impl Witness {
                 }
             }
             Source::Unit { layer, unit } => {
-                let u = trace.accumulators[layer][unit];
+                let u = trace.accumulators[model.nodes[layer]][unit];
                 let quotient = u >> bits;
                 self.z[row] = quotient.clamp(0, max) as u32;
                 self.n[row] = ((-quotient).max(0) & max) as u32;
                 self.r[row] = (u & max) as u32;
             }
             Source::Excess { layer, unit } => {
-                let quotient = trace.accumulators[layer][unit] >> bits;
+                let quotient = trace.accumulators[model.nodes[layer]][unit] >> bits;
                 let excess = (quotient - max).max(0);
                 self.z[row] = (excess >> bits) as u32;
                 self.n[row] = ((-quotient).max(0) >> bits) as u32;
                 self.r[row] = (excess & max) as u32;
             }
-            Source::Table { layer, unit } => self.z[row] = trace.activations[layer][unit],
+            Source::Table { layer, unit } => {
+                self.z[row] = trace.wires[model.activations[layer] + unit];
+            }
         }
     }
 
     /// Counts how often each table entry is looked up; the entry's row holds the count.
-    fn count(&mut self, model: &IntegerModel, program: &Program) -> Result<(), WitnessError> {
+    fn count(&mut self, model: &Chain<'_>, program: &Program) -> Result<(), WitnessError> {
         let last = program.last_row();
         let size = program.max_digit() as usize + 1;
         for row in 0..last {

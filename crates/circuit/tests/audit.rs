@@ -228,11 +228,20 @@ fn sizes_are_the_model_s() {
 
 #[test]
 fn a_model_far_too_large_is_refused_before_its_rows_are_built() {
-    let mut model = Shape::rich().model();
-    let feature = model.input.features[0].clone();
-    model.input.features = vec![feature; 200_000];
-    let digits = 200_000 * model.input.digits as usize;
-    model.layers[0].weights = vec![vec![0; digits]; model.layers[0].weights.len()];
+    let small = Shape::rich().model();
+    let mut layers = haloracle_circuit::chain::Chain::new(&small).unwrap().layers;
+    let mut input = small.input.clone();
+    input.features = vec![input.features[0].clone(); 200_000];
+    let digits = 200_000 * input.digits as usize;
+    layers[0].weights = vec![vec![0; digits]; layers[0].weights.len()];
+    let model = haloracle_model::ChainModel {
+        name: small.name.clone(),
+        digit_bits: small.digit_bits,
+        input,
+        layers,
+        output: small.output.clone(),
+    }
+    .build();
     let error = haloracle_circuit::lower(&model).unwrap_err().to_string();
     assert!(error.contains("2^20 rows"), "{error}");
 }

@@ -302,7 +302,7 @@ fn a_sum_that_starts_elsewhere_is_stopped() {
 /// row of the unit: a second decomposition there changes nothing else.
 fn unread_unit(wanted: impl Fn(&Case, usize, Op) -> bool) -> (Case, usize) {
     let mut model = Shape::rich().model();
-    for weights in &mut model.layers[1].weights {
+    for weights in model.dense_mut(1).unwrap().0 {
         weights.fill(0);
     }
     for seed in 0..64 {

@@ -50,7 +50,9 @@ pub struct LayerLayout {
 impl Layout {
     /// Describes `program`.
     pub fn new(model: &IntegerModel, program: &Program) -> Self {
-        let layers = model.layers.iter().zip(&program.packings).enumerate();
+        let chain = haloracle_circuit::chain::Chain::new(model);
+        let layers = chain.map(|chain| chain.layers).unwrap_or_default();
+        let layers = layers.iter().zip(&program.packings).enumerate();
         let entries = program.rows.iter().rposition(|row| {
             row.fixed.table_range != 0 || row.fixed.table_tuple != Default::default()
         });

@@ -7,7 +7,7 @@ use haloracle_model::{Dense, Feature, InputSchema, IntegerModel, OutputField};
 use haloracle_prover::{Bundle, BundleError, BundleParts, Srs, SrsError};
 
 fn model() -> IntegerModel {
-    IntegerModel {
+    haloracle_model::ChainModel {
         name: "tiny".into(),
         digit_bits: 4,
         input: InputSchema {
@@ -27,11 +27,14 @@ fn model() -> IntegerModel {
         }],
         output: vec![OutputField {
             name: "y".into(),
+            wire: 0,
+            digits: 1,
             zero_point: 0,
             multiplier: 16,
             decimals: 0,
         }],
     }
+    .build()
 }
 
 fn parts(model: &IntegerModel) -> BundleParts<'_> {
@@ -201,7 +204,7 @@ fn keys_of_another_model_are_found_although_every_hash_fits() {
     assert_eq!(&bundle.check_key().unwrap(), keys.verifying_key());
 
     let mut other = model();
-    other.layers[0].weights[0][1] = 15;
+    other.dense_mut(0).unwrap().0[0][1] = 15;
     replace(&dir, "model.json", &serde_json::to_vec(&other).unwrap());
     let swapped = Bundle::open(&dir).unwrap();
     let error = swapped.check_key().unwrap_err().to_string();

@@ -9,7 +9,7 @@ use haloracle_prover::{Keys, Srs, files::keccak, shape_hash};
 
 #[test]
 fn shape_key_and_digest_are_pinned() {
-    let model = IntegerModel {
+    let model = haloracle_model::ChainModel {
         name: "pinned".into(),
         digit_bits: 5,
         input: InputSchema {
@@ -33,12 +33,15 @@ fn shape_key_and_digest_are_pinned() {
         output: ["y", "z"]
             .map(|name| OutputField {
                 name: name.into(),
+                wire: 0,
+                digits: 1,
                 zero_point: 0,
                 multiplier: 1,
                 decimals: 0,
             })
             .into(),
-    };
+    }
+    .build();
     let srs = Srs::unsafe_setup(7, [3; 32]).unwrap();
     let keys = Keys::generate(&model, &srs).unwrap();
     let key = keys.verifying_key();

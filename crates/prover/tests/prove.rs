@@ -17,7 +17,7 @@ fn model() -> IntegerModel {
         lo: -100,
         hi: 100,
     };
-    IntegerModel {
+    haloracle_model::ChainModel {
         name: "small".into(),
         digit_bits: 4,
         input: InputSchema {
@@ -43,11 +43,14 @@ fn model() -> IntegerModel {
         ],
         output: vec![OutputField {
             name: "y".into(),
+            wire: 0,
+            digits: 1,
             zero_point: 0,
             multiplier: 1,
             decimals: 1,
         }],
     }
+    .build()
 }
 
 fn keys() -> Keys {

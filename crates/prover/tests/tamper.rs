@@ -28,7 +28,7 @@ fn model() -> IntegerModel {
         lo: -100,
         hi: 100,
     };
-    IntegerModel {
+    haloracle_model::ChainModel {
         name: "tampered".into(),
         digit_bits: 4,
         input: InputSchema {
@@ -47,12 +47,15 @@ fn model() -> IntegerModel {
         output: (0..2)
             .map(|unit| OutputField {
                 name: format!("y{unit}"),
+                wire: 0,
+                digits: 1,
                 zero_point: 0,
                 multiplier: 1,
                 decimals: 0,
             })
             .collect(),
     }
+    .build()
 }
 
 /// Recounts range look-ups, so that nothing but meaning can reject a digit.
@@ -175,7 +178,7 @@ fn keys_of_another_model_or_srs_refuse_the_proof() {
     let keys = Keys::generate(&model, &srs).unwrap();
     let proof = keys.prove(&[1, 2], &[1; 32]).unwrap();
     let mut other = model.clone();
-    other.layers[1].bias[0] += 1;
+    other.dense_mut(1).unwrap().1[0] += 1;
     let other_keys = Keys::generate(&other, &srs).unwrap();
     assert_eq!(other_keys.verify(&proof), Err(VerifyError::Invalid));
     let other_srs = Srs::unsafe_setup(8, [6; 32]).unwrap();

@@ -41,18 +41,21 @@ pub fn random_model<R: Rng>(rng: &mut R, features: usize, widths: &[usize]) -> I
     let output = (0..width)
         .map(|index| OutputField {
             name: format!("y{index}"),
+            wire: 0,
+            digits: 1,
             zero_point: 128,
             multiplier: 25,
             decimals: 3,
         })
         .collect();
-    IntegerModel {
+    haloracle_model::ChainModel {
         name: "random".into(),
         digit_bits,
         input: InputSchema { digits, features },
         layers,
         output,
     }
+    .build()
 }
 
 /// A random input inside the model's box.

@@ -1,7 +1,8 @@
 //! Sizes and error bounds, computed here again and not taken from the lowering.
 
-use haloracle_model::IntegerModel;
 use num_bigint::BigInt;
+
+use crate::chain::Chain;
 
 use super::{AuditError, check};
 use crate::lower::{instance_words, saturating_units};
@@ -9,7 +10,7 @@ use crate::machine::circuit::unusable_rows;
 use crate::program::Program;
 
 /// The program's numbers are the model's, and its tables have an entry per unit.
-pub(super) fn sizes(model: &IntegerModel, program: &Program) -> Result<(), AuditError> {
+pub(super) fn sizes(model: &Chain<'_>, program: &Program) -> Result<(), AuditError> {
     let fail = |what: &str| {
         Err(AuditError(format!(
             "the program's {what} is not the model's"
@@ -50,7 +51,7 @@ pub(super) fn sizes(model: &IntegerModel, program: &Program) -> Result<(), Audit
 }
 
 /// `E < 2^c`, `c P ≤ 253` and room for every unit, per layer; rows below the last usable one.
-pub(super) fn packing(model: &IntegerModel, program: &Program) -> Result<(), AuditError> {
+pub(super) fn packing(model: &Chain<'_>, program: &Program) -> Result<(), AuditError> {
     for (index, layer) in model.layers.iter().enumerate() {
         let pack = program.packings[index];
         let error = layer_error(model, program, index);
@@ -67,7 +68,7 @@ pub(super) fn packing(model: &IntegerModel, program: &Program) -> Result<(), Aud
 }
 
 /// Largest `|b + W x − y|` of a layer over all cells that the gates allow, padding included.
-fn layer_error(model: &IntegerModel, program: &Program, index: usize) -> BigInt {
+fn layer_error(model: &Chain<'_>, program: &Program, index: usize) -> BigInt {
     let base: BigInt = BigInt::from(1) << model.digit_bits;
     let max: BigInt = &base - 1;
     let layer = &model.layers[index];

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use haloracle_model::IntegerModel;
 
 use super::homes::{padding_rows, tag_rows};
+use crate::chain::Chain;
+
 use super::{AuditError, check, roots};
 use crate::field::{power_of_two, signed};
 use crate::lower::{Part, instance_words};
@@ -46,7 +47,7 @@ fn prune(forms: Forms) -> Forms {
 }
 
 /// Compares every power of ρ.
-pub(super) fn compare(model: &IntegerModel, program: &Program) -> Result<(), AuditError> {
+pub(super) fn compare(model: &Chain<'_>, program: &Program) -> Result<(), AuditError> {
     let found = prune(decompile(program)?);
     let wanted = prune(equations(model, program)?);
     for exponent in found.keys().chain(wanted.keys()) {
@@ -120,7 +121,7 @@ fn decompile(program: &Program) -> Result<Forms, AuditError> {
 }
 
 /// The equations that the model prescribes, on the program's cells.
-fn equations(model: &IntegerModel, program: &Program) -> Result<Forms, AuditError> {
+fn equations(model: &Chain<'_>, program: &Program) -> Result<Forms, AuditError> {
     let bits = model.digit_bits;
     let mut forms = Forms::new();
     // Last layer lowest: each layer's rows multiply what is before them by ρ^exponents.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use haloracle_model::IntegerModel;
+use crate::chain::Chain;
 
 use super::{AuditError, check};
 use crate::field::power_of_two;
@@ -33,10 +33,7 @@ pub(super) fn tag_rows(program: &Program) -> BTreeMap<(usize, u32), usize> {
 }
 
 /// Collects every home: in range, and no two values in one row.
-pub(super) fn homes(
-    model: &IntegerModel,
-    program: &Program,
-) -> Result<BTreeSet<usize>, AuditError> {
+pub(super) fn homes(model: &Chain<'_>, program: &Program) -> Result<BTreeSet<usize>, AuditError> {
     let mut homes = BTreeSet::new();
     let mut own = |row: usize, what: &str| {
         let fresh = row < program.last_row() && homes.insert(row);

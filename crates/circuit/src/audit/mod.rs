@@ -12,6 +12,7 @@ mod homes;
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_model::IntegerModel;
 
+use crate::chain::Chain;
 use crate::lower::{table_entries, table_tag};
 use crate::program::{Op, Program};
 
@@ -33,6 +34,7 @@ fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), AuditError
 /// # Errors
 /// The first difference, with its row, unit or power of ρ.
 pub fn audit(model: &IntegerModel, program: &Program) -> Result<(), AuditError> {
+    let model = &Chain::new(model).map_err(AuditError)?;
     bounds::sizes(model, program)?;
     markers(program)?;
     let homes = homes::homes(model, program)?;
@@ -68,7 +70,7 @@ fn markers(program: &Program) -> Result<(), AuditError> {
 }
 
 /// The table holds exactly range and functions, and each tabled activation is tied to its digit.
-fn functions(model: &IntegerModel, program: &Program) -> Result<(), AuditError> {
+fn functions(model: &Chain<'_>, program: &Program) -> Result<(), AuditError> {
     let entries = table_entries(model);
     check(entries.len() <= program.last_row(), || {
         "table entries reach the last usable row".into()

@@ -11,6 +11,8 @@ mod words;
 
 use haloracle_model::{IntegerModel, ModelError};
 
+use crate::chain::Chain;
+
 pub(crate) use rows::{table_entries, table_multiplicity_index, table_tag, tuple};
 pub(crate) use words::{Part, TAG_HALF_BITS, instance_words};
 
@@ -68,6 +70,9 @@ pub enum LowerError {
         /// Table entries.
         entries: usize,
     },
+    /// The narrow shape takes chains of layers only.
+    #[error("the narrow shape takes chains of layers only: {0}; compile for the wide shape")]
+    NotAChain(String),
     /// The finished program does not say what the model says: a bug of the lowering.
     #[error("compiler self-check failed: {0}")]
     Audit(#[from] AuditError),
@@ -80,6 +85,7 @@ pub enum LowerError {
 /// See [`LowerError`].
 pub fn lower(model: &IntegerModel) -> Result<Program, LowerError> {
     model.validate()?;
+    let model = &Chain::new(model).map_err(LowerError::NotAChain)?;
     let saturating = saturating_units(model)?;
     let mut builder = rows::Builder::new(model, saturating)?;
     builder.check_size()?;
@@ -92,17 +98,17 @@ pub fn lower(model: &IntegerModel) -> Result<Program, LowerError> {
         }
     }
     let program = finish(model, builder.into_program())?;
-    audit::audit(model, &program)?;
+    audit::audit(model.model(), &program)?;
     Ok(program)
 }
 
 /// Which units may leave the digit's range somewhere in the domain, and so need an excess row.
-pub(crate) fn saturating_units(model: &IntegerModel) -> Result<Vec<Vec<bool>>, LowerError> {
+pub(crate) fn saturating_units(model: &Chain<'_>) -> Result<Vec<Vec<bool>>, LowerError> {
     let bits = model.digit_bits;
     let max = i64::from(model.max_digit());
     let limit = (1i64 << (3 * bits)) - (1 << bits);
     let mut all = Vec::new();
-    for (layer, bounds) in model.layers.iter().zip(model.bounds()) {
+    for (layer, bounds) in model.layers.iter().zip(model.accumulator_bounds()?) {
         let mut units = Vec::new();
         for (unit, (low, high)) in bounds.into_iter().enumerate() {
             for value in [low, high] {
@@ -124,7 +130,7 @@ pub(crate) fn saturating_units(model: &IntegerModel) -> Result<Vec<Vec<bool>>, L
 }
 
 /// Chooses `k`, pads to the last usable row, writes the table and the end marker.
-fn finish(model: &IntegerModel, mut program: Program) -> Result<Program, LowerError> {
+fn finish(model: &Chain<'_>, mut program: Program) -> Result<Program, LowerError> {
     let entries = rows::table_entries(model);
     program.used_rows = program.rows.len();
     // Rows and entries live on rows 0..=last−1, and one more row is the last.

@@ -1,7 +1,8 @@
 //! Emits the rows of each part of a model.
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use haloracle_model::IntegerModel;
+
+use crate::chain::Chain;
 
 use super::words::{Part, instance_words};
 use super::{LowerError, MAX_K, packing};
@@ -11,7 +12,7 @@ use crate::program::{Op, Program, Row, Source};
 
 /// Collects rows; copies refer to rows by number, also to later ones, so they are resolved last.
 pub(super) struct Builder<'m> {
-    model: &'m IntegerModel,
+    model: &'m Chain<'m>,
     program: Program,
     /// Rows whose `z` copies the requantization of a unit that is placed later.
     pending: Vec<(usize, usize, usize)>,
@@ -19,7 +20,7 @@ pub(super) struct Builder<'m> {
 
 impl<'m> Builder<'m> {
     pub(super) fn new(
-        model: &'m IntegerModel,
+        model: &'m Chain<'m>,
         saturating: Vec<Vec<bool>>,
     ) -> Result<Self, LowerError> {
         let packings = model
@@ -293,7 +294,7 @@ impl<'m> Builder<'m> {
 }
 
 /// Tag of a layer's table: equal tables share one, the first is 1; 0 if the layer has none.
-pub(crate) fn table_tag(model: &IntegerModel, layer: usize) -> u32 {
+pub(crate) fn table_tag(model: &Chain<'_>, layer: usize) -> u32 {
     let Some(table) = &model.layers[layer].table else {
         return 0;
     };
@@ -304,7 +305,7 @@ pub(crate) fn table_tag(model: &IntegerModel, layer: usize) -> u32 {
     position.map_or(0, |at| at as u32 + 1)
 }
 
-fn distinct_tables(model: &IntegerModel) -> Vec<&[u32]> {
+fn distinct_tables<'c>(model: &'c Chain<'_>) -> Vec<&'c [u32]> {
     let mut tables: Vec<&[u32]> = Vec::new();
     for table in model.layers.iter().filter_map(|layer| layer.table.as_ref()) {
         if !tables.contains(&&table.values[..]) {
@@ -322,7 +323,7 @@ pub(crate) fn tuple(z: u32, out: u32, tag: u32) -> Fr {
 }
 
 /// Table entries in row order: the digits' range, then each function's tuples.
-pub(crate) fn table_entries(model: &IntegerModel) -> Vec<(u32, Fr)> {
+pub(crate) fn table_entries(model: &Chain<'_>) -> Vec<(u32, Fr)> {
     let range = (0..=model.max_digit()).map(|value| (value, Fr::ZERO));
     let tuples = distinct_tables(model)
         .into_iter()
@@ -336,7 +337,7 @@ pub(crate) fn table_entries(model: &IntegerModel) -> Vec<(u32, Fr)> {
 
 /// Row of the table entry `(z, out)` under `tag`; `None` if the function says otherwise.
 pub(crate) fn table_multiplicity_index(
-    model: &IntegerModel,
+    model: &Chain<'_>,
     tag: u32,
     z: u32,
     out: u32,

@@ -1,6 +1,8 @@
 //! Which digits an instance word consists of.
 
-use haloracle_model::{IntegerModel, words};
+use haloracle_model::words;
+
+use crate::chain::Chain;
 
 /// Bits of a tag half.
 pub(crate) const TAG_HALF_BITS: u32 = 128;
@@ -18,7 +20,7 @@ pub(crate) enum Part {
 
 /// The digits of every instance word, as (lowest bit, what it is); bits that no digit covers
 /// are zero in every provable instance.
-pub(crate) fn instance_words(model: &IntegerModel) -> Vec<Vec<(u32, Part)>> {
+pub(crate) fn instance_words(model: &Chain<'_>) -> Vec<Vec<(u32, Part)>> {
     let bits = model.digit_bits;
     let digits = model.input.digits as usize;
     let tag: Vec<_> = (0..TAG_HALF_BITS.div_ceil(bits))

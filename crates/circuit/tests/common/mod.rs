@@ -94,12 +94,14 @@ impl Shape {
         let output = (0..width)
             .map(|unit| OutputField {
                 name: format!("y{unit}"),
+                wire: 0,
+                digits: 1,
                 zero_point: 0,
                 multiplier: 1,
                 decimals: 0,
             })
             .collect();
-        IntegerModel {
+        haloracle_model::ChainModel {
             name: "random".into(),
             digit_bits: self.digit_bits,
             input: InputSchema {
@@ -109,6 +111,7 @@ impl Shape {
             layers,
             output,
         }
+        .build()
     }
 }
 

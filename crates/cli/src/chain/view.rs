@@ -66,11 +66,13 @@ pub(crate) fn encoding(id: U256, schema: &Schema) -> IntegerModel {
         .enumerate()
         .map(|(index, output)| OutputField {
             name: format!("output {index}"),
-            zero_point: output.zeroPoint,
+            wire: 0,
+            digits: 1,
+            zero_point: output.zeroPoint.into(),
             multiplier: output.multiplier,
             decimals: output.decimals,
         });
-    IntegerModel {
+    haloracle_model::ChainModel {
         name: show_id(id),
         digit_bits: schema.digitBits.into(),
         input: InputSchema {
@@ -80,13 +82,14 @@ pub(crate) fn encoding(id: U256, schema: &Schema) -> IntegerModel {
         layers: Vec::new(),
         output: outputs.collect(),
     }
+    .build()
 }
 
 /// Status and output digits of settled output bytes.
 pub(crate) fn decode_output(
     encoding: &IntegerModel,
     output: &Bytes,
-) -> eyre::Result<(u64, Vec<u32>)> {
+) -> eyre::Result<(u64, Vec<u64>)> {
     let words = statement::to_words("output", output)?;
     encoding.unpack_output(&words).wrap_err("settled output")
 }

@@ -13,7 +13,7 @@ pub(crate) struct Answer {
     /// Name of the field.
     pub(crate) name: String,
     /// The digit that is proved.
-    pub(crate) raw: u32,
+    pub(crate) raw: u64,
     /// The fixed-point integer it stands for.
     pub(crate) fixed: i64,
     /// Decimals of that integer.
@@ -24,7 +24,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// Every field of an answer.
-    pub(crate) fn all(model: &IntegerModel, outputs: &[u32]) -> Vec<Self> {
+    pub(crate) fn all(model: &IntegerModel, outputs: &[u64]) -> Vec<Self> {
         let fields = model.output.iter().zip(outputs);
         fields
             .map(|(field, &raw)| Self {

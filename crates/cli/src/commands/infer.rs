@@ -127,9 +127,9 @@ fn class(model: &IntegerModel, outputs: &[f64]) -> usize {
     if let [only] = outputs {
         // A final table makes probabilities, its absence means logits.
         let is_table = model
-            .layers
+            .nodes
             .last()
-            .is_some_and(|layer| layer.table.is_some());
+            .is_some_and(|node| matches!(node.op, haloracle_model::Op::Table(_)));
         return usize::from(*only > if is_table { 0.5 } else { 0.0 });
     }
     // The first of the largest.

@@ -67,7 +67,7 @@ struct ProofFile {
 struct Claim {
     statement: [u8; 32],
     input: Vec<i64>,
-    outputs: Vec<u32>,
+    outputs: Vec<u64>,
 }
 
 /// Reads a proof file: an outer error where it is no proof file, an inner one where its content

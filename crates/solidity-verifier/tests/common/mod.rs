@@ -82,7 +82,7 @@ pub fn model(features: usize) -> IntegerModel {
         lo: -300,
         hi: 700,
     });
-    IntegerModel {
+    haloracle_model::ChainModel {
         name: "small".into(),
         digit_bits: BITS,
         input: InputSchema {
@@ -95,11 +95,14 @@ pub fn model(features: usize) -> IntegerModel {
         ],
         output: vec![OutputField {
             name: "y".into(),
+            wire: 0,
+            digits: 1,
             zero_point: 0,
             multiplier: 1,
             decimals: 0,
         }],
     }
+    .build()
 }
 
 /// What our contract on `chain` says to exactly these bytes, and the gas it took; it must return
