@@ -7,8 +7,10 @@
 //! weights causes.
 
 mod build;
+pub mod heads;
 mod scale;
 mod search;
+pub mod trees;
 
 use crate::data::Dataset;
 use crate::float::{FloatError, FloatModel, FloatTrace};
