@@ -23,4 +23,4 @@ pub use key::VerifyingKey;
 pub use keys::{Keys, ProveError, SetupError, VerifyError, verify};
 pub use proof::Proof;
 pub use shape::shape_hash;
-pub use srs::{Srs, SrsError};
+pub use srs::{ImportOptions, ImportProblem, Pin, Srs, SrsError};

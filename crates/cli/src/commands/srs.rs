@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use eyre::{bail, ensure};
-use haloracle_prover::Srs;
+use eyre::ensure;
+use haloracle_prover::srs::{ImportOptions, Pin, Progress, Srs, Stage};
 use serde::Serialize;
 
 use crate::checkout::dev_seed;
@@ -23,14 +23,14 @@ pub(crate) enum SrsCommand {
         /// SRS file
         file: PathBuf,
     },
-    /// Check an SRS file of this project's format and copy it
-    Import {
-        /// .srs file; .ptau ceremonies are not readable yet
-        file: PathBuf,
-        /// Where the checked copy goes
-        #[arg(short, long, value_name = "FILE")]
-        output: PathBuf,
-    },
+    /// Check the SRS of a ceremony and write it in this project's format
+    ///
+    /// Understood are .ptau files of snarkjs (BN254, prepared for phase 2 or not), raw parameters
+    /// of halo2 (`SerdeFormat::RawBytes`), and SRS files of this project; the content tells which.
+    /// Every point that is used is checked to be on the curve, and all of them by pairings to be
+    /// powers of one secret. What no check can show is that nobody knows that secret: name the
+    /// ceremony that you trust by --hash.
+    Import(ImportArgs),
 }
 
 /// `haloracle srs new`
@@ -53,6 +53,22 @@ pub(crate) struct NewArgs {
     dev: bool,
 }
 
+/// `haloracle srs import`
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// .ptau or .srs file of a ceremony
+    file: PathBuf,
+    /// Where the checked SRS goes
+    #[arg(short, long, visible_alias = "out", value_name = "FILE")]
+    output: PathBuf,
+    /// Take the first 2^K points only; nothing else is read
+    #[arg(long, value_name = "K")]
+    k: Option<u32>,
+    /// Refuse anything else: SRS hash, BLAKE2b-512 of the file, or `hermez`
+    #[arg(long, value_name = "HASH")]
+    hash: Option<Pin>,
+}
+
 #[derive(Serialize)]
 struct SrsReport {
     file: PathBuf,
@@ -60,6 +76,7 @@ struct SrsReport {
     srs_hash: String,
     #[serde(rename = "unsafe")]
     is_unsafe: bool,
+    ceremony: Option<&'static str>,
     valid: bool,
     problem: Option<String>,
 }
@@ -71,6 +88,7 @@ impl SrsReport {
             k: srs.k(),
             srs_hash: hexed(srs.hash()),
             is_unsafe: srs.is_unsafe(),
+            ceremony: srs.ceremony(),
             valid: problem.is_none(),
             problem,
         }
@@ -82,12 +100,11 @@ impl fmt::Display for SrsReport {
         writeln!(f, "file      {}", self.file.display())?;
         writeln!(f, "k         {} ({} rows)", self.k, 1u64 << self.k)?;
         writeln!(f, "srs hash  {}", self.srs_hash)?;
-        let secret = if self.is_unsafe {
-            "known: development only"
-        } else {
-            "from a ceremony"
-        };
-        writeln!(f, "secret    {secret}")?;
+        match self.ceremony {
+            _ if self.is_unsafe => writeln!(f, "secret    known: development only")?,
+            Some(name) => writeln!(f, "ceremony  {name}")?,
+            None => writeln!(f, "ceremony  not one known here: compare its record")?,
+        }
         match &self.problem {
             None => writeln!(f, "points    powers of one secret"),
             Some(problem) => writeln!(f, "points    INVALID: {problem}"),
@@ -109,7 +126,7 @@ impl SrsCommand {
                 ui.data(&SrsReport::new(&file, &srs, problem))?;
                 Ok(Exit::from_verdict(valid))
             }
-            Self::Import { file, output } => import(&file, &output, ui),
+            Self::Import(args) => args.run(ui),
         }
     }
 }
@@ -137,23 +154,38 @@ impl NewArgs {
     }
 }
 
-fn import(file: &Path, output: &Path, ui: Ui) -> eyre::Result<Exit> {
-    if file
-        .extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("ptau"))
-    {
-        bail!(
-            "`{}`: .ptau ceremony files cannot be imported yet; give an .srs file of this \
-             project's format",
-            file.display()
-        );
+impl ImportArgs {
+    fn run(self, ui: Ui) -> eyre::Result<Exit> {
+        must_not_exist(&self.output)?;
+        let options = ImportOptions {
+            k: self.k,
+            pin: self.hash,
+        };
+        let working = ui.working("opening the file");
+        let srs = Srs::import(&self.file, &options, &mut |progress| {
+            working.now(describe(progress));
+        })?;
+        working.now("writing the file");
+        srs.write(&self.output)?;
+        drop(working);
+        if srs.is_unsafe() {
+            ui.say("warning: UNSAFE SRS, for development only: its secret is known");
+        }
+        ui.data(&SrsReport::new(&self.output, &srs, None))?;
+        Ok(Exit::Yes)
     }
-    must_not_exist(output)?;
-    let srs = Srs::read(file)?;
-    let working = ui.working("checking the SRS by pairings");
-    srs.check()?;
-    srs.write(output)?;
-    drop(working);
-    ui.data(&SrsReport::new(output, &srs, None))?;
-    Ok(Exit::Yes)
+}
+
+fn describe(progress: Progress) -> String {
+    let what = match progress.stage {
+        Stage::Hash => "hashing the file",
+        Stage::Read => "reading points",
+        Stage::Check => "checking by pairings that the points are powers of one secret",
+        Stage::Lagrange => "computing the Lagrange basis",
+        _ => "importing",
+    };
+    match progress.total {
+        0 => what.into(),
+        total => format!("{what}, {} %", progress.done.saturating_mul(100) / total),
+    }
 }
