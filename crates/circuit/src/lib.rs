@@ -11,6 +11,7 @@ pub mod field;
 pub mod lower;
 pub mod machine;
 pub mod program;
+pub mod wide;
 pub mod witness;
 
 pub use lower::{LowerError, lower};

@@ -58,7 +58,7 @@ pub fn tag_halves(tag: &Word) -> [Word; 2] {
 }
 
 /// The digit of `bits` bits of `word` that starts at bit `from`.
-fn word_digit(word: &Word, from: u32, bits: u32) -> u32 {
+pub(crate) fn word_digit(word: &Word, from: u32, bits: u32) -> u32 {
     (0..bits).fold(0, |digit, bit| {
         let at = (from + bit) as usize;
         let set = at < 256 && word[31 - at / 8] >> (at % 8) & 1 == 1;

@@ -5,7 +5,7 @@
 //! The linear check multiplies everything before by the rows after it, so a layer's blocks
 //! stand between its own requantization rows and the next layer's.
 
-mod packing;
+pub(crate) mod packing;
 mod rows;
 mod words;
 

@@ -12,10 +12,10 @@ use super::LowerError;
 use crate::program::Packing;
 
 /// Bits of a field element that packed equations may use: 2^253 < r.
-const PACKING_BITS: u32 = 253;
+pub(crate) const PACKING_BITS: u32 = 253;
 
 /// Range that the gates allow for a unit's claimed accumulator.
-fn claimed_range(digit_bits: u32, saturating: bool) -> (BigInt, BigInt) {
+pub(crate) fn claimed_range(digit_bits: u32, saturating: bool) -> (BigInt, BigInt) {
     let base: BigInt = BigInt::from(1) << digit_bits;
     let max: BigInt = &base - 1;
     if saturating {

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
 pub mod checker;
+pub mod graphs;
 
 use std::sync::Arc;
 
