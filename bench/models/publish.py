@@ -25,7 +25,13 @@ WEIGHTS = ("coefficients", "intercepts", "rho", "support_vectors", "offset", "sc
 
 
 def clean(model):
-    """Drops what exporters note about the machine they ran on: paths, stack traces, names."""
+    """Drops what exporters note about the machine they ran on: paths, stack traces, names.
+
+    Operator sets come in the order of Python's string hashes, which change from run to run.
+    """
+    imports = sorted(model.opset_import, key=lambda i: (i.domain, i.version))
+    del model.opset_import[:]
+    model.opset_import.extend(imports)
     del model.metadata_props[:]
     model.doc_string = ""
     graphs = [model.graph, *model.functions]
@@ -100,6 +106,14 @@ def decide(y, label, decision):
     return (y[:, 0] > decision).astype(np.int64)
 
 
+def rule(y, label):
+    """What turns the scores into onnxruntime's label; "label" if nothing simple does."""
+    for decision in ("argmax", 0.5, 0.0):
+        if np.array_equal(decide(y, None, decision), label):
+            return decision
+    return "label"
+
+
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
@@ -127,7 +141,8 @@ def publish(folder, name, model, split_data, *, script, data, layers, decision, 
             golden=GOLDEN_ROWS, classes=None, reference=None, scored=True, big=False):
     """Writes everything for one model; returns its manifest entry.
 
-    `decision`: "argmax", a threshold of the first output, or "value" for a regression.
+    `decision`: "argmax", a threshold of the first output, or "value" for a regression; found from
+    the labels where the model gives them.
     `reference`: predictions of the library that trained it, for the whole test part.
     `big`: into `out/`, which git ignores.
     """
@@ -142,8 +157,8 @@ def publish(folder, name, model, split_data, *, script, data, layers, decision, 
     runner = Runner(bytes_)
     seen, rows = split_data.x[:calibration], split_data.x_test
     y, label = runner.rows(rows, classes)
-    if decision == "argmax" and y.shape[1] == 1:
-        decision = 0.0  # one score: its sign decides
+    if label is not None:
+        decision = rule(y, label)
     arrays = {"x": rows[:golden], "y": y[:golden]}
     if scored:
         arrays["target"] = np.asarray(split_data.y_test[:golden])

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 import datasets
-from publish import CALIBRATION_ROWS, ROOT, Runner, parameters, record, scores, sha256, tree_nodes
+from publish import CALIBRATION_ROWS, ROOT, Runner, parameters, record, rule, scores, sha256, tree_nodes
 
 MODELS = {
     "breast_cancer/logreg": ("scaler, 30-1, sigmoid", 0.5),
@@ -69,6 +69,7 @@ def main():
         y, label = runner.rows(data.x_test)
         if label is not None:
             entry["classes"] = [0, 1]
+            assert rule(y, label) == decision
         record(key, entry | scores(y, label, data.y_test, decision, None))
 
 

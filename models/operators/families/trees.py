@@ -185,18 +185,21 @@ def newer():
             "leaf_targetids": [n % targets for n in range(len(leaf))],
             "leaf_weights": tensor("weights", forest.rng.uniform(-1, 1, len(leaf))), **a}
         if member:
-            # The root asks for one of three whole numbers. With zero among them, or with a second
-            # set, onnxruntime 1.31 departs from the specification and the reference evaluator.
-            kinds[0], values[0] = codes["BRANCH_MEMBER"], 0.0
+            # The first node of every tree asks for one of three whole numbers. onnxruntime 1.31
+            # finds zero in no set, and 1.5 in some that hold 1, so neither is here.
+            sets = []
+            for root in attributes["tree_roots"]:
+                kinds[root], values[root] = codes["BRANCH_MEMBER"], 0.0
+                sets += [*sorted(forest.rng.choice([-3, -2, -1, 1, 2, 3], 3, replace=False).tolist()), np.nan]
             attributes["nodes_modes"] = tensor("modes", kinds, np.uint8)
-            attributes["membership_values"] = tensor("members", [-2, 1, 3, np.nan])
+            attributes["membership_values"] = tensor("members", sets)
         attributes["nodes_splits"] = tensor("splits", values)
         result.append(Case(name, [ensemble("TreeEnsemble", ["y"], attributes)], shape=("n", FEATURES), opset=21, ml=5, ir=10,
-                           rows=forest.rows(), integers=whole))
+                           rows=None if member else forest.rows(), integers=whole))
 
     for mode in BRANCHES:
         trees(mode[7:].lower(), modes=(mode,), whole=mode in ("BRANCH_EQ", "BRANCH_NEQ"))
-    trees("member", whole=True, member=True, depths=(2,)), trees("modes_mixed", modes=BRANCHES, whole=True)
+    trees("member", whole=True, member=True), trees("modes_mixed", modes=BRANCHES, whole=True)
     for code, aggregate in enumerate(("average", "sum", "min", "max")):
         trees(f"aggregate_{aggregate}", aggregate_function=code)
     # onnxruntime 1.31 takes 1 (softmax) for 2 (logistic) and the other way round; 3 is as specified.
