@@ -25,10 +25,16 @@ from publish import publish
 
 OPSET = 15
 OPSETS = {"": 17, "ai.onnx.ml": 3}
-DATA = {"breast_cancer": datasets.breast_cancer(), "wine": datasets.wine(), "digits": datasets.digits(),
-        "diabetes": datasets.diabetes()}
+DATA = {
+    "breast_cancer": datasets.breast_cancer(),
+    "wine": datasets.wine(),
+    "digits": datasets.digits(),
+    "diabetes": datasets.diabetes(),
+}
 XGB = dict(n_estimators=20, max_depth=4, random_state=0, n_jobs=1)
-LGBM = dict(n_estimators=20, num_leaves=15, random_state=0, n_jobs=1, verbose=-1, deterministic=True, force_row_wise=True)
+LGBM = dict(
+    n_estimators=20, num_leaves=15, random_state=0, n_jobs=1, verbose=-1, deterministic=True, force_row_wise=True
+)
 
 
 def in_steps(name, data, column, step):
@@ -68,8 +74,13 @@ def models():
 
 def convert(name, estimator, columns):
     if name.startswith("scaler"):
-        return to_onnx(estimator, np.zeros((1, columns), np.float32), target_opset=OPSETS, name=name,
-                       options={id(estimator.steps[-1][1]): {"zipmap": False}})
+        return to_onnx(
+            estimator,
+            np.zeros((1, columns), np.float32),
+            target_opset=OPSETS,
+            name=name,
+            options={id(estimator.steps[-1][1]): {"zipmap": False}},
+        )
     inputs = [("x", FloatTensorType([1, columns]))]
     if name.startswith("xgb"):
         return convert_xgboost(estimator, name, inputs, target_opset=OPSET)
@@ -80,16 +91,29 @@ def main():
     warnings.simplefilter("ignore")
     options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
     for kind, operator in ((XGBClassifier, xgboost_operator), (LGBMClassifier, lightgbm_operator)):
-        update_registered_converter(kind, kind.__name__, calculate_linear_classifier_output_shapes, operator, options=options)
+        update_registered_converter(
+            kind, kind.__name__, calculate_linear_classifier_output_shapes, operator, options=options
+        )
     for name, (estimator, title) in models().items():
         data = DATA[title]
         final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
         estimator.fit(data.x, data.y, **({"categorical_feature": [0]} if name == "lgbm_categories" else {}))
         classes = [int(c) for c in final.classes_] if hasattr(final, "classes_") else None
-        publish("boosting", name, convert(name, estimator, data.x.shape[1]), data, script=__file__, data=title,
-                decision="argmax" if classes else "value", classes=classes,
-                layers=", ".join(type(step).__name__ for step in ([*estimator.named_steps.values()] if final is not estimator else [final])),
-                reference=estimator.predict(data.x_test))
+        publish(
+            "boosting",
+            name,
+            convert(name, estimator, data.x.shape[1]),
+            data,
+            script=__file__,
+            data=title,
+            decision="argmax" if classes else "value",
+            classes=classes,
+            layers=", ".join(
+                type(step).__name__
+                for step in ([*estimator.named_steps.values()] if final is not estimator else [final])
+            ),
+            reference=estimator.predict(data.x_test),
+        )
 
 
 if __name__ == "__main__":

@@ -60,11 +60,24 @@ def main():
         gamma, beta = grid(rng.uniform(0.5, 1.5, outputs), 20), grid(rng.normal(scale=0.2, size=outputs), 20)
         hidden = convolve(hidden, weight.astype(np.float64)) + bias[:, None, None].astype(np.float64)
         mean, var = grid(hidden.mean(axis=(0, 2, 3)), 12), grid(hidden.var(axis=(0, 2, 3)), 12)
-        add("Conv", [value], f"c{layer}", {f"conv{layer}.weight": weight, f"conv{layer}.bias": bias},
-            kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[1, 1], dilations=[1, 1], group=1)
-        add("BatchNormalization", [f"c{layer}"], f"n{layer}",
+        add(
+            "Conv",
+            [value],
+            f"c{layer}",
+            {f"conv{layer}.weight": weight, f"conv{layer}.bias": bias},
+            kernel_shape=[3, 3],
+            pads=[1, 1, 1, 1],
+            strides=[1, 1],
+            dilations=[1, 1],
+            group=1,
+        )
+        add(
+            "BatchNormalization",
+            [f"c{layer}"],
+            f"n{layer}",
             {f"bn{layer}.weight": gamma, f"bn{layer}.bias": beta, f"bn{layer}.mean": mean, f"bn{layer}.var": var},
-            epsilon=EPSILON)
+            epsilon=EPSILON,
+        )
         add("Relu", [f"n{layer}"], f"r{layer}", {})
         value = f"p{layer}"
         add("MaxPool", [f"r{layer}"], value, {}, kernel_shape=[2, 2], strides=[2, 2])
@@ -85,13 +98,24 @@ def main():
     learnable = sum(v.size for k, v in tensors.items() if not k.endswith((".mean", ".var")))
     assert learnable == LEARNABLE, learnable
     graph = helper.make_graph(
-        nodes, "cnn_1m",
+        nodes,
+        "cnn_1m",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, SIZE, SIZE])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, CLASSES])],
-        [numpy_helper.from_array(value, name) for name, value in tensors.items()])
+        [numpy_helper.from_array(value, name) for name, value in tensors.items()],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    publish("bench", "cnn_1m", model, data, script=__file__, data="digits, 32x32", decision="argmax", big=True,
-            layers="32x32, 2 x (conv 3x3 to 32, 64 channels, batch norm, ReLU, max pool 2), 4096-256-10 ReLU")
+    publish(
+        "bench",
+        "cnn_1m",
+        model,
+        data,
+        script=__file__,
+        data="digits, 32x32",
+        decision="argmax",
+        big=True,
+        layers="32x32, 2 x (conv 3x3 to 32, 64 channels, batch norm, ReLU, max pool 2), 4096-256-10 ReLU",
+    )
 
 
 if __name__ == "__main__":

@@ -27,9 +27,18 @@ def main():
         forest = RandomForestClassifier(n_estimators=TREES, max_depth=DEPTH, random_state=SEED)
         forest.fit(rows.x, rows.y)
         model = to_onnx(forest, rows.x[:1], target_opset=OPSETS, options={"zipmap": False}, name=name)
-        entry = publish(title, name, model, rows, script=__file__, data=title, decision="argmax", big=name.endswith("digits"),
-                        layers=f"random forest, {TREES} trees of depth at most {DEPTH}, {len(forest.classes_)} classes",
-                        reference=forest.predict(rows.x_test))
+        entry = publish(
+            title,
+            name,
+            model,
+            rows,
+            script=__file__,
+            data=title,
+            decision="argmax",
+            big=name.endswith("digits"),
+            layers=f"random forest, {TREES} trees of depth at most {DEPTH}, {len(forest.classes_)} classes",
+            reference=forest.predict(rows.x_test),
+        )
         nodes = sum(tree.tree_.node_count for tree in forest.estimators_)
         assert entry["trees"] == TREES and entry["tree_nodes"] == nodes, (entry, nodes)
 

@@ -18,10 +18,18 @@ LAYERS = "28x28, conv 6 5x5, ReLU, max pool 2, conv 16 5x5, ReLU, max pool 2, 25
 
 def lenet5():
     return nn.Sequential(
-        nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(1, 6, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+        nn.Linear(256, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, 10),
     )
 
 
@@ -32,8 +40,17 @@ def main():
     assert sum(p.numel() for p in net.parameters()) == 44_426
     fit(net, data, SHAPE, epochs=20)
     model = export(net, SHAPE, dynamo=False, opset=17)
-    publish("digits", "lenet5", model, data, script=__file__, data="digits, 28x28", layers=LAYERS,
-            decision="argmax", reference=predict(net, data, SHAPE).argmax(axis=1))
+    publish(
+        "digits",
+        "lenet5",
+        model,
+        data,
+        script=__file__,
+        data="digits, 28x28",
+        layers=LAYERS,
+        decision="argmax",
+        reference=predict(net, data, SHAPE).argmax(axis=1),
+    )
 
 
 if __name__ == "__main__":

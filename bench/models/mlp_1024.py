@@ -30,9 +30,12 @@ def build(rng):
             value = f"h{layer}"
             nodes.append(helper.make_node("Relu", [out], [value], f"relu{layer}"))
     graph = helper.make_graph(
-        nodes, "mlp_1024",
+        nodes,
+        "mlp_1024",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, WIDTHS[0]])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, WIDTHS[-1]])], weights)
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, WIDTHS[-1]])],
+        weights,
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
@@ -41,8 +44,18 @@ def main():
     model = build(rng)
     x = rng.random((CALIBRATION_ROWS + GOLDEN_ROWS, WIDTHS[0]), dtype=np.float32)
     rows = SimpleNamespace(x=x[:CALIBRATION_ROWS], x_test=x[CALIBRATION_ROWS:])
-    publish("bench", "mlp_1024", model, rows, script=__file__, data="uniform in [0, 1]",
-            layers="1024-1024-1024-10 ReLU, random weights", decision="value", scored=False, big=True)
+    publish(
+        "bench",
+        "mlp_1024",
+        model,
+        rows,
+        script=__file__,
+        data="uniform in [0, 1]",
+        layers="1024-1024-1024-10 ReLU, random weights",
+        decision="value",
+        scored=False,
+        big=True,
+    )
 
 
 if __name__ == "__main__":

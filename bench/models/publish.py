@@ -137,8 +137,23 @@ def tree_nodes(model):
     return trees, nodes
 
 
-def publish(folder, name, model, split_data, *, script, data, layers, decision, calibration=CALIBRATION_ROWS,
-            golden=GOLDEN_ROWS, classes=None, reference=None, scored=True, big=False):
+def publish(
+    folder,
+    name,
+    model,
+    split_data,
+    *,
+    script,
+    data,
+    layers,
+    decision,
+    calibration=CALIBRATION_ROWS,
+    golden=GOLDEN_ROWS,
+    classes=None,
+    reference=None,
+    scored=True,
+    big=False,
+):
     """Writes everything for one model; returns its manifest entry.
 
     `decision`: "argmax", a threshold of the first output, or "value" for a regression; found from
@@ -216,6 +231,18 @@ def record(key, entry):
     manifest = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else {}
     manifest[key] = entry
     MANIFEST.write_text(json.dumps(dict(sorted(manifest.items())), indent=1) + "\n")
-    shown = {k: entry[k] for k in ("bytes", "parameters", "trees", "tree_nodes", "accuracy", "r2",
-                                   "agreement_with_library", "largest_difference_to_library") if k in entry}
+    shown = {
+        k: entry[k]
+        for k in (
+            "bytes",
+            "parameters",
+            "trees",
+            "tree_nodes",
+            "accuracy",
+            "r2",
+            "agreement_with_library",
+            "largest_difference_to_library",
+        )
+        if k in entry
+    }
     print(key, entry["input"], entry["operators"], shown, flush=True)

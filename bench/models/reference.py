@@ -6,7 +6,6 @@ their bytes are inputs here, never outputs. The golden rows are the first 100 of
 `datasets.py`; this script checks that, and onnxruntime's answers, before it writes anything.
 """
 
-
 import numpy as np
 import onnx
 
@@ -57,10 +56,18 @@ def main():
         np.savez_compressed(path.with_name(f"{name}_calibration.npz"), x=data.x[:CALIBRATION_ROWS])
         bytes_ = path.read_bytes()
         entry = {
-            "path": str(path.relative_to(ROOT)), "committed": True, "sha256": sha256(bytes_), "bytes": len(bytes_),
-            "golden_x_sha256": sha256(golden["x"].astype("<f4").tobytes()), "script": "reference.py",
-            "data": "digits" if folder == "digits" else folder, "layers": layers, "input": runner.shape,
-            "outputs": int(y.shape[1]), "decision": decision, "golden_rows": 100,
+            "path": str(path.relative_to(ROOT)),
+            "committed": True,
+            "sha256": sha256(bytes_),
+            "bytes": len(bytes_),
+            "golden_x_sha256": sha256(golden["x"].astype("<f4").tobytes()),
+            "script": "reference.py",
+            "data": "digits" if folder == "digits" else folder,
+            "layers": layers,
+            "input": runner.shape,
+            "outputs": int(y.shape[1]),
+            "decision": decision,
+            "golden_rows": 100,
             "calibration_rows": CALIBRATION_ROWS,
             "operators": sorted({node.op_type for node in model.graph.node}),
         }

@@ -29,12 +29,18 @@ def main():
         groups.setdefault(folder, []).append((name, entry))
     lines = []
     for folder, entries in groups.items():
-        lines += [f"### {folder}", "", "| model | data | layers | constants or trees | input | outputs | float model on test rows | bytes | script |",
-                  "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+        lines += [
+            f"### {folder}",
+            "",
+            "| model | data | layers | constants or trees | input | outputs | on test rows | bytes | script |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        ]
         for name, e in entries:
             shape = "×".join(map(str, e["input"]))
-            lines.append(f"| {name}{'' if e['committed'] else ' (out/)'} | {e['data']} | {e['layers']} | {size(e)} | {shape} | "
-                         f"{e['outputs']} | {quality(e)} | {e['bytes']:,} | `{e['script']}` |")
+            lines.append(
+                f"| {name}{'' if e['committed'] else ' (out/)'} | {e['data']} | {e['layers']} | {size(e)} | {shape} | "
+                f"{e['outputs']} | {quality(e)} | {e['bytes']:,} | `{e['script']}` |"
+            )
         lines.append("")
     text = README.read_text()
     before, rest = text.split(START)

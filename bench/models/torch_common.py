@@ -63,8 +63,16 @@ def export(net, shape, *, dynamo=True, opset=18, batch=False, **options):
     os.close(handle)
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            torch.onnx.export(net, (example,), path, dynamo=dynamo, opset_version=opset, input_names=["x"],
-                              output_names=["y"], **options)
+            torch.onnx.export(
+                net,
+                (example,),
+                path,
+                dynamo=dynamo,
+                opset_version=opset,
+                input_names=["x"],
+                output_names=["y"],
+                **options,
+            )
         return onnx.load(path)
     finally:
         os.remove(path)

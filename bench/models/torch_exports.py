@@ -38,26 +38,63 @@ def regression():
 LEGACY = {"dynamo": False, "opset": 17}
 DYNAMO = {"dynamo": True, "opset": 18}
 MODELS = {
-    "cnn": (nets.plain_cnn, IMAGE, {"": LEGACY, "_dynamo": DYNAMO, "_batch": {**LEGACY, "batch": True},
-                                    "_dynamo_batch": {**DYNAMO, "batch": True}, "_opset9": {**LEGACY, "opset": 9}},
-            "two convolutions with max pools, dense 32-24-10"),
-    "resnet": (nets.resnet, IMAGE, {"": LEGACY, "_dynamo": DYNAMO, "_unfolded": {**LEGACY, **UNFOLDED, "opset": 13}},
-               "padded max pool, two residual blocks (one with stride 2), global average pool"),
-    "mobilenet": (nets.mobilenet, IMAGE, {"": LEGACY, "_dynamo": DYNAMO},
-                  "depthwise convolutions, ReLU6, hard swish, squeeze and excite with hard sigmoid"),
-    "shufflenet": (nets.shufflenet, IMAGE, {"": LEGACY, "_dynamo": DYNAMO},
-                   "group convolutions, channel shuffle, average pool"),
+    "cnn": (
+        nets.plain_cnn,
+        IMAGE,
+        {
+            "": LEGACY,
+            "_dynamo": DYNAMO,
+            "_batch": {**LEGACY, "batch": True},
+            "_dynamo_batch": {**DYNAMO, "batch": True},
+            "_opset9": {**LEGACY, "opset": 9},
+        },
+        "two convolutions with max pools, dense 32-24-10",
+    ),
+    "resnet": (
+        nets.resnet,
+        IMAGE,
+        {"": LEGACY, "_dynamo": DYNAMO, "_unfolded": {**LEGACY, **UNFOLDED, "opset": 13}},
+        "padded max pool, two residual blocks (one with stride 2), global average pool",
+    ),
+    "mobilenet": (
+        nets.mobilenet,
+        IMAGE,
+        {"": LEGACY, "_dynamo": DYNAMO},
+        "depthwise convolutions, ReLU6, hard swish, squeeze and excite with hard sigmoid",
+    ),
+    "shufflenet": (
+        nets.shufflenet,
+        IMAGE,
+        {"": LEGACY, "_dynamo": DYNAMO},
+        "group convolutions, channel shuffle, average pool",
+    ),
     "dilated": (nets.dilated, IMAGE, {"": LEGACY}, "dilated and strided convolutions, leaky ReLU, average pool"),
     "branches": (nets.Branches, IMAGE, {"": LEGACY}, "three branches, tanh, Concat, padded average pool"),
     "dense": (nets.Dense, IMAGE, {"": DYNAMO}, "dense connections by Concat, ELU, maximum over the image"),
-    "autoencoder": (nets.autoencoder, IMAGE, {"": LEGACY, "_dynamo": DYNAMO},
-                    "strided convolutions, transposed convolutions, sigmoid; 64 pixels out"),
-    "gelu_mlp": (nets.gelu_mlp, FLAT, {"": {**DYNAMO, "opset": 20}, "_erf": {**LEGACY, "opset": 14}, "_opset17": LEGACY},
-                 "64-32-16-10, layer norm, GELU"),
-    "gelu_tanh_mlp": (lambda: nets.gelu_mlp("tanh"), FLAT, {"": {**DYNAMO, "opset": 20}, "_legacy": LEGACY},
-                      "64-32-16-10, layer norm, GELU by tanh"),
-    "batchnorm_mlp": (nets.batchnorm_mlp, FLAT, {"": {**LEGACY, **UNFOLDED}, "_dynamo": DYNAMO},
-                      "BatchNorm1d, PReLU, SiLU, softplus, dropout, softmax"),
+    "autoencoder": (
+        nets.autoencoder,
+        IMAGE,
+        {"": LEGACY, "_dynamo": DYNAMO},
+        "strided convolutions, transposed convolutions, sigmoid; 64 pixels out",
+    ),
+    "gelu_mlp": (
+        nets.gelu_mlp,
+        FLAT,
+        {"": {**DYNAMO, "opset": 20}, "_erf": {**LEGACY, "opset": 14}, "_opset17": LEGACY},
+        "64-32-16-10, layer norm, GELU",
+    ),
+    "gelu_tanh_mlp": (
+        lambda: nets.gelu_mlp("tanh"),
+        FLAT,
+        {"": {**DYNAMO, "opset": 20}, "_legacy": LEGACY},
+        "64-32-16-10, layer norm, GELU by tanh",
+    ),
+    "batchnorm_mlp": (
+        nets.batchnorm_mlp,
+        FLAT,
+        {"": {**LEGACY, **UNFOLDED}, "_dynamo": DYNAMO},
+        "BatchNorm1d, PReLU, SiLU, softplus, dropout, softmax",
+    ),
     "gated": (nets.Gated, FLAT, {"": LEGACY, "_dynamo": DYNAMO}, "gated linear units: Split, Sigmoid, Mul"),
     "sliced": (nets.Sliced, IMAGE, {"": LEGACY, "_dynamo": DYNAMO}, "Pad, Gather, Clip, strided Slice, Abs, ReduceSum"),
     "series": (nets.series, FLAT, {"": LEGACY, "_dynamo": DYNAMO}, "one-dimensional convolutions and pools"),
@@ -67,11 +104,19 @@ MODELS = {
     "gru": (lambda: nets.Recurrent(nn.GRU), ROWS, {"": LEGACY, "_dynamo": DYNAMO}, "GRU of 16 units over 8 steps"),
     "gru_state": (lambda: nets.RecurrentState(nn.GRU), ROWS, {"": LEGACY}, "GRU, final state"),
     "rnn": (lambda: nets.Recurrent(nn.RNN), ROWS, {"": LEGACY}, "tanh RNN of 16 units over 8 steps"),
-    "attention": (nets.Transformer, ROWS, {"": LEGACY, "_dynamo": DYNAMO},
-                  "one transformer block of width 16 with 2 heads, written out"),
+    "attention": (
+        nets.Transformer,
+        ROWS,
+        {"": LEGACY, "_dynamo": DYNAMO},
+        "one transformer block of width 16 with 2 heads, written out",
+    ),
     "multihead": (nets.multihead, ROWS, {"": LEGACY, "_dynamo": DYNAMO}, "the same with nn.MultiheadAttention"),
-    "regression": (regression, (10,), {"": LEGACY, "_dynamo_batch": {**DYNAMO, "batch": True}},
-                   "standardised inside, 10-16-1 tanh, in units of the target"),
+    "regression": (
+        regression,
+        (10,),
+        {"": LEGACY, "_dynamo_batch": {**DYNAMO, "batch": True}},
+        "standardised inside, 10-16-1 tanh, in units of the target",
+    ),
 }
 
 
@@ -85,9 +130,17 @@ def main():
         answers = predict(net, data, shape)
         for suffix, options in exports.items():
             how = "torch.export" if options["dynamo"] else "TorchScript"
-            publish("torch", name + suffix, export(net, shape, **options), data, script=__file__, data=title,
-                    decision="argmax" if classes else "value", layers=f"{layers} ({how}, opset {options['opset']})",
-                    reference=answers.argmax(axis=1) if classes else answers)
+            publish(
+                "torch",
+                name + suffix,
+                export(net, shape, **options),
+                data,
+                script=__file__,
+                data=title,
+                decision="argmax" if classes else "value",
+                layers=f"{layers} ({how}, opset {options['opset']})",
+                reference=answers.argmax(axis=1) if classes else answers,
+            )
 
 
 if __name__ == "__main__":

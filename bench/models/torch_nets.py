@@ -43,7 +43,8 @@ class Residual(nn.Module):
     def __init__(self, inputs, outputs, stride=1):
         super().__init__()
         self.body = nn.Sequential(
-            *conv_bn(inputs, outputs, stride=stride, padding=1), nn.ReLU(), *conv_bn(outputs, outputs, padding=1))
+            *conv_bn(inputs, outputs, stride=stride, padding=1), nn.ReLU(), *conv_bn(outputs, outputs, padding=1)
+        )
         same = stride == 1 and inputs == outputs
         self.shortcut = nn.Identity() if same else nn.Sequential(*conv_bn(inputs, outputs, 1, stride=stride))
 
@@ -54,8 +55,15 @@ class Residual(nn.Module):
 def resnet():
     """Stem with a padded, overlapping max pool, two residual blocks, global average pool."""
     return nn.Sequential(
-        *conv_bn(1, 8, padding=1), nn.ReLU(), nn.MaxPool2d(3, stride=2, padding=1),
-        Residual(8, 8), Residual(8, 16, stride=2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, CLASSES))
+        *conv_bn(1, 8, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2, padding=1),
+        Residual(8, 8),
+        Residual(8, 16, stride=2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(16, CLASSES),
+    )
 
 
 class SqueezeExcite(nn.Module):
@@ -75,8 +83,13 @@ class Inverted(nn.Module):
         super().__init__()
         wide = channels * expand
         self.body = nn.Sequential(
-            *conv_bn(channels, wide, 1), nn.Hardswish(), *conv_bn(wide, wide, padding=1, groups=wide), nn.Hardswish(),
-            SqueezeExcite(wide), *conv_bn(wide, channels, 1))
+            *conv_bn(channels, wide, 1),
+            nn.Hardswish(),
+            *conv_bn(wide, wide, padding=1, groups=wide),
+            nn.Hardswish(),
+            SqueezeExcite(wide),
+            *conv_bn(wide, channels, 1),
+        )
 
     def forward(self, x):
         return x + self.body(x)
@@ -84,8 +97,15 @@ class Inverted(nn.Module):
 
 def mobilenet():
     return nn.Sequential(
-        *conv_bn(1, 8, stride=2, padding=1), nn.ReLU6(), *conv_bn(8, 8, padding=1, groups=8), nn.ReLU6(),
-        Inverted(8, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES))
+        *conv_bn(1, 8, stride=2, padding=1),
+        nn.ReLU6(),
+        *conv_bn(8, 8, padding=1, groups=8),
+        nn.ReLU6(),
+        Inverted(8, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, CLASSES),
+    )
 
 
 class Shuffle(nn.Module):
@@ -98,14 +118,29 @@ class Shuffle(nn.Module):
 
 def shufflenet():
     return nn.Sequential(
-        *conv_bn(1, 8, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 1, groups=2), Shuffle(), nn.ReLU(),
-        *conv_bn(8, 8, padding=1, groups=4), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(128, CLASSES))
+        *conv_bn(1, 8, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 1, groups=2),
+        Shuffle(),
+        nn.ReLU(),
+        *conv_bn(8, 8, padding=1, groups=4),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(128, CLASSES),
+    )
 
 
 def dilated():
     return nn.Sequential(
-        nn.Conv2d(1, 6, 3, padding=2, dilation=2), nn.LeakyReLU(0.1), nn.Conv2d(6, 8, 3, stride=2, padding=1),
-        nn.LeakyReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(32, CLASSES))
+        nn.Conv2d(1, 6, 3, padding=2, dilation=2),
+        nn.LeakyReLU(0.1),
+        nn.Conv2d(6, 8, 3, stride=2, padding=1),
+        nn.LeakyReLU(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32, CLASSES),
+    )
 
 
 class Branches(nn.Module):
@@ -138,22 +173,44 @@ class Dense(nn.Module):
 def autoencoder():
     """Strided convolutions down, transposed ones up; answers with 64 pixels."""
     return nn.Sequential(
-        nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(8, 12, 3, stride=2, padding=1), nn.ReLU(),
-        nn.ConvTranspose2d(12, 8, 3, stride=2, padding=1, output_padding=1), nn.ReLU(),
-        nn.ConvTranspose2d(8, 1, 2, stride=2), nn.Sigmoid(), nn.Flatten())
+        nn.Conv2d(1, 8, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(8, 12, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(12, 8, 3, stride=2, padding=1, output_padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(8, 1, 2, stride=2),
+        nn.Sigmoid(),
+        nn.Flatten(),
+    )
 
 
 def gelu_mlp(approximate="none"):
     return nn.Sequential(
-        nn.Linear(64, 32), nn.LayerNorm(32), nn.GELU(approximate), nn.Linear(32, 16), nn.GELU(approximate),
-        nn.Linear(16, CLASSES))
+        nn.Linear(64, 32),
+        nn.LayerNorm(32),
+        nn.GELU(approximate),
+        nn.Linear(32, 16),
+        nn.GELU(approximate),
+        nn.Linear(16, CLASSES),
+    )
 
 
 def batchnorm_mlp():
     """BatchNorm1d, PReLU, SiLU, Softplus, Dropout, and a softmax as the last layer."""
     return nn.Sequential(
-        nn.BatchNorm1d(64), nn.Linear(64, 24), nn.BatchNorm1d(24), nn.PReLU(), nn.Dropout(0.1), nn.Linear(24, 24),
-        nn.SiLU(), nn.Linear(24, 16), nn.Softplus(), nn.Linear(16, CLASSES), nn.Softmax(dim=1))
+        nn.BatchNorm1d(64),
+        nn.Linear(64, 24),
+        nn.BatchNorm1d(24),
+        nn.PReLU(),
+        nn.Dropout(0.1),
+        nn.Linear(24, 24),
+        nn.SiLU(),
+        nn.Linear(24, 16),
+        nn.Softplus(),
+        nn.Linear(16, CLASSES),
+        nn.Softmax(dim=1),
+    )
 
 
 class Gated(nn.Module):
@@ -185,8 +242,16 @@ class Sliced(nn.Module):
 def series():
     """One-dimensional convolutions over the 64 pixels as a series."""
     return nn.Sequential(
-        nn.Unflatten(1, (1, 64)), nn.Conv1d(1, 8, 5, padding=2), nn.ReLU(), nn.MaxPool1d(2),
-        nn.Conv1d(8, 12, 3, padding=2, dilation=2), nn.ReLU(), nn.AvgPool1d(2), nn.Flatten(), nn.Linear(192, CLASSES))
+        nn.Unflatten(1, (1, 64)),
+        nn.Conv1d(1, 8, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool1d(2),
+        nn.Conv1d(8, 12, 3, padding=2, dilation=2),
+        nn.ReLU(),
+        nn.AvgPool1d(2),
+        nn.Flatten(),
+        nn.Linear(192, CLASSES),
+    )
 
 
 class Recurrent(nn.Module):

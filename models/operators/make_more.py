@@ -43,8 +43,24 @@ class Random:
 class Case:
     """A model: nodes between input `x` and output `y`, with weights and the rows to run."""
 
-    def __init__(self, name, nodes, weights=None, *, shape=("n", 4), opset=17, ml=None, low=None, high=None,
-                 rows=None, integers=False, kind=TensorProto.FLOAT, label=None, labels=None, ir=8):
+    def __init__(
+        self,
+        name,
+        nodes,
+        weights=None,
+        *,
+        shape=("n", 4),
+        opset=17,
+        ml=None,
+        low=None,
+        high=None,
+        rows=None,
+        integers=False,
+        kind=TensorProto.FLOAT,
+        label=None,
+        labels=None,
+        ir=8,
+    ):
         self.name, self.nodes, self.weights = name, nodes, weights or {}
         self.shape, self.opset, self.ml, self.ir = shape, opset, ml, ir
         self.low, self.high, self.rows, self.integers = low, high, rows, integers
@@ -76,8 +92,12 @@ class Case:
         if self.label is not None:
             outputs.insert(0, helper.make_tensor_value_info("label", self.label, [None]))
         graph = helper.make_graph(
-            self.nodes, self.name, [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(self.shape))],
-            outputs, tensors)
+            self.nodes,
+            self.name,
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(self.shape))],
+            outputs,
+            tensors,
+        )
         imports = [helper.make_opsetid("", self.opset)]
         if self.ml:
             imports.append(helper.make_opsetid("ai.onnx.ml", self.ml))
@@ -103,7 +123,9 @@ class Case:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
 
         def run(model):
-            session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
             return [session.run(None, {"x": row.reshape(fixed)}) for row in x]
 
         # The checker wants the output's rank, which a first run tells.
@@ -123,6 +145,7 @@ class Case:
 
     def compare(self, model, x, fixed, arrays):
         """What the reference evaluator says otherwise, if anything."""
+
         def evaluate():
             evaluator = ReferenceEvaluator(model)
             return [self.answer(evaluator.run(None, {"x": row.reshape(fixed)})) for row in x]
@@ -161,6 +184,7 @@ def single(name, op, weights=None, *, attributes=None, before=(), **options):
 
 def main(families):
     sys.path.insert(0, str(HERE))
+    sys.dont_write_bytecode = True
     # The families import this file by its name; as a script it is called __main__.
     sys.modules["make_more"] = sys.modules[__name__]
     for family in families or FAMILIES:

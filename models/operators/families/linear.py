@@ -18,17 +18,35 @@ def products():
         single("matmul_weights_per_head", "MatMul", {"w": R(2, 4, 3)}, shape=("n", 2, 3, 4)),
         single("gemm_constant_left", "Gemm", {"w": R(2, 3), "b": R(2, 1)}, before=["w"], shape=(3, 4)),
         Case("gemm_activation_bias", [node("Relu", "x", "r"), node("Gemm", "x w r")], {"w": R(4, 4)}, shape=(1, 4)),
-        Case("residual", [node("Gemm", "x w b", "h"), node("Relu", "h", "r"), node("Add", "r x")], {"w": R(4, 4), "b": R(4)}),
-        Case("residual_twice", [node("Gemm", "x w", "h"), node("Add", "h x", "a"), node("Relu", "a", "r"),
-                                node("Gemm", "r v", "g"), node("Add", "g a", "s"), node("Relu", "s")],
-             {"w": R(4, 4), "v": R(4, 4)}),
+        Case(
+            "residual",
+            [node("Gemm", "x w b", "h"), node("Relu", "h", "r"), node("Add", "r x")],
+            {"w": R(4, 4), "b": R(4)},
+        ),
+        Case(
+            "residual_twice",
+            [
+                node("Gemm", "x w", "h"),
+                node("Add", "h x", "a"),
+                node("Relu", "a", "r"),
+                node("Gemm", "r v", "g"),
+                node("Add", "g a", "s"),
+                node("Relu", "s"),
+            ],
+            {"w": R(4, 4), "v": R(4, 4)},
+        ),
     ]
 
 
 def convolutions():
     conv = lambda name, weight, bias=True, shape=IMAGE, opset=17, **a: single(
-        f"conv_{name}", "Conv", {"w": R(*weight, scale=0.4), **({"b": R(weight[0])} if bias else {})},
-        attributes=a, shape=shape, opset=opset)
+        f"conv_{name}",
+        "Conv",
+        {"w": R(*weight, scale=0.4), **({"b": R(weight[0])} if bias else {})},
+        attributes=a,
+        shape=shape,
+        opset=opset,
+    )
     return [
         conv("plain", (3, 2, 3, 3)),
         conv("no_bias", (3, 2, 3, 3), bias=False, kernel_shape=[3, 3]),
@@ -55,24 +73,52 @@ def convolutions():
         conv("1d_padded_strides", (3, 2, 5), shape=("n", 2, 9), pads=[2, 2], strides=[2]),
         conv("1d_dilations", (3, 2, 3), shape=("n", 2, 9), dilations=[3], pads=[3, 1]),
         conv("1d_depthwise", (2, 1, 3), shape=("n", 2, 8), group=2, pads=[2, 0]),
-        Case("conv_twice", [node("Conv", "x w b", "h", pads=[1, 1, 1, 1]), node("Relu", "h", "r"),
-                            node("Conv", "r v", "g", strides=[2, 2]), node("Flatten", "g")],
-             {"w": R(3, 2, 3, 3, scale=0.4), "b": R(3), "v": R(2, 3, 3, 3, scale=0.3)}, shape=IMAGE),
-        Case("conv_batchnorm_relu", [node("Conv", "x w", "h", pads=[1, 1, 1, 1]),
-                                     node("BatchNormalization", "h g b m v", "n"), node("Relu", "n")],
-             {"w": R(3, 2, 3, 3, scale=0.4), "g": R(3, low=0.5, high=1.5), "b": R(3), "m": R(3), "v": R(3, low=0.5, high=2.0)},
-             shape=IMAGE),
+        Case(
+            "conv_twice",
+            [
+                node("Conv", "x w b", "h", pads=[1, 1, 1, 1]),
+                node("Relu", "h", "r"),
+                node("Conv", "r v", "g", strides=[2, 2]),
+                node("Flatten", "g"),
+            ],
+            {"w": R(3, 2, 3, 3, scale=0.4), "b": R(3), "v": R(2, 3, 3, 3, scale=0.3)},
+            shape=IMAGE,
+        ),
+        Case(
+            "conv_batchnorm_relu",
+            [
+                node("Conv", "x w", "h", pads=[1, 1, 1, 1]),
+                node("BatchNormalization", "h g b m v", "n"),
+                node("Relu", "n"),
+            ],
+            {
+                "w": R(3, 2, 3, 3, scale=0.4),
+                "g": R(3, low=0.5, high=1.5),
+                "b": R(3),
+                "m": R(3),
+                "v": R(3, low=0.5, high=2.0),
+            },
+            shape=IMAGE,
+        ),
         # A channel's bias as an addition of its own, as some exporters leave it.
-        Case("conv_add_channels", [node("Conv", "x w", "h"), node("Add", "h b")],
-             {"w": R(3, 2, 3, 3, scale=0.4), "b": R(1, 3, 1, 1)}, shape=IMAGE),
+        Case(
+            "conv_add_channels",
+            [node("Conv", "x w", "h"), node("Add", "h b")],
+            {"w": R(3, 2, 3, 3, scale=0.4), "b": R(1, 3, 1, 1)},
+            shape=IMAGE,
+        ),
     ]
 
 
 def transposed():
     conv = lambda name, weight, shape=("n", 2, 3, 3), bias=True, opset=17, **a: single(
-        f"conv_transpose_{name}", "ConvTranspose",
+        f"conv_transpose_{name}",
+        "ConvTranspose",
         {"w": R(*weight, scale=0.5), **({"b": R(weight[1] * a.get("group", 1))} if bias else {})},
-        attributes=a, shape=shape, opset=opset)
+        attributes=a,
+        shape=shape,
+        opset=opset,
+    )
     return [
         conv("plain", (2, 3, 3, 3)),
         conv("no_bias", (2, 3, 2, 2), bias=False),
@@ -95,9 +141,20 @@ def transposed():
 def normalizations():
     def batch(name, shape, opset=17, **a):
         channels = shape[1]
-        return single(f"batchnorm_{name}", "BatchNormalization",
-                      {"g": R(channels, low=0.5, high=1.5), "b": R(channels), "m": R(channels),
-                       "v": R(channels, low=0.2, high=3.0)}, attributes=a, shape=shape, opset=opset)
+        return single(
+            f"batchnorm_{name}",
+            "BatchNormalization",
+            {
+                "g": R(channels, low=0.5, high=1.5),
+                "b": R(channels),
+                "m": R(channels),
+                "v": R(channels, low=0.2, high=3.0),
+            },
+            attributes=a,
+            shape=shape,
+            opset=opset,
+        )
+
     return [
         batch("features", ("n", 4)),
         batch("series", ("n", 3, 5)),
@@ -114,18 +171,28 @@ def arithmetic():
     two = lambda name, op, inputs="r x", **o: Case(name, [relu, node(op, inputs)], **o)
     constant = lambda name, op, value, before=(), **o: single(name, op, {"c": value}, before=before, **o)
     return [
-        two("add_two", "Add"), two("sub_two", "Sub"), two("mul_two", "Mul"), two("mul_itself", "Mul", "x x"),
-        two("add_itself", "Add", "x x"), two("sum_three", "Sum", "x r x"),
+        two("add_two", "Add"),
+        two("sub_two", "Sub"),
+        two("mul_two", "Mul"),
+        two("mul_itself", "Mul", "x x"),
+        two("add_itself", "Add", "x x"),
+        two("sum_three", "Sum", "x r x"),
         Case("div_two", [relu, node("Add", "r one", "d"), node("Div", "x d")], {"one": np.float32(1)}),
         constant("div_constant_by_x", "Div", R(4), before=["c"], low=0.5, high=4.0),
-        constant("mul_constant", "Mul", R(4)), constant("mul_zero", "Mul", np.float32([0, 1, -1, 2])),
-        constant("mul_small", "Mul", np.float32(1e-4)), constant("add_small", "Add", np.float32(1e-4)),
+        constant("mul_constant", "Mul", R(4)),
+        constant("mul_zero", "Mul", np.float32([0, 1, -1, 2])),
+        constant("mul_small", "Mul", np.float32(1e-4)),
+        constant("add_small", "Add", np.float32(1e-4)),
         constant("div_constant", "Div", R(4, low=0.5, high=3.0)),
         constant("add_image_row", "Add", R(4), shape=("n", 2, 3, 4)),
         constant("mul_channels", "Mul", R(3, 1, 1), shape=("n", 3, 2, 2)),
         constant("sub_wider_constant", "Sub", R(1, 3, 4), shape=("n", 1, 4)),
         constant("add_opset_09", "Add", R(4), opset=9),
-        Case("mul_gate", [node("GlobalAveragePool", "x", "p"), node("Sigmoid", "p", "g"), node("Mul", "x g")], shape=("n", 3, 3, 3)),
+        Case(
+            "mul_gate",
+            [node("GlobalAveragePool", "x", "p"), node("Sigmoid", "p", "g"), node("Mul", "x g")],
+            shape=("n", 3, 3, 3),
+        ),
         Case("add_broadcast_two", [node("MatMul", "x w", "h"), node("Add", "x h")], {"w": R(4, 1)}, shape=("n", 3, 4)),
         Case("sub_broadcast_two", [node("MatMul", "w x", "h"), node("Sub", "h x")], {"w": R(1, 3)}, shape=("n", 3, 4)),
     ]
@@ -137,14 +204,25 @@ def sums():
         name = "reduce_" + op[6:].lower()
         # Since opset 13 (sum) and 18 (mean) the axes are an input.
         old, new = {"ReduceSum": (11, 13), "ReduceMean": (13, 18)}[op]
-        case = lambda case, axes=None, opset=new, shape=("n", 3, 4), **a: result.append(single(
-            f"{name}_{case}", op, {} if axes is None or opset < new else {"axes": np.array(axes, np.int64)},
-            attributes={**a, **({"axes": axes} if axes is not None and opset < new else {})}, shape=shape, opset=opset))
+        case = lambda case, axes=None, opset=new, shape=("n", 3, 4), **a: result.append(
+            single(
+                f"{name}_{case}",
+                op,
+                {} if axes is None or opset < new else {"axes": np.array(axes, np.int64)},
+                attributes={**a, **({"axes": axes} if axes is not None and opset < new else {})},
+                shape=shape,
+                opset=opset,
+            )
+        )
         case("last", [-1]), case("middle", [1]), case("several", [1, 2]), case("flat", [1], keepdims=0)
         case("flat_last", [-1], keepdims=0), case("all", None), case("all_flat", None, keepdims=0)
         case("empty_noop", None, noop_with_empty_axes=1)
         case("image", [2, 3], shape=("n", 2, 3, 3), keepdims=0)
-        case("attribute", [1], opset=old), case("attribute_flat", [-1, -2], opset=old, keepdims=0), case("opset_09", [2], opset=9)
+        (
+            case("attribute", [1], opset=old),
+            case("attribute_flat", [-1, -2], opset=old, keepdims=0),
+            case("opset_09", [2], opset=9),
+        )
     return result
 
 

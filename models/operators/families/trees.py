@@ -23,8 +23,19 @@ class Forest:
     def __init__(self, name, depths=(3, 3, 2), modes=("BRANCH_LEQ",), whole=False, lopsided=False, missing=False):
         self.rng = np.random.default_rng(zlib.crc32(name.encode()))
         self.modes, self.whole, self.missing = modes, whole, missing
-        self.nodes = {key: [] for key in ("treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids",
-                                          "missing_value_tracks_true")}
+        self.nodes = {
+            key: []
+            for key in (
+                "treeids",
+                "nodeids",
+                "featureids",
+                "values",
+                "modes",
+                "truenodeids",
+                "falsenodeids",
+                "missing_value_tracks_true",
+            )
+        }
         self.leaves = []
         for tree, depth in enumerate(depths):
             self.next = 0
@@ -36,8 +47,16 @@ class Forest:
         place = len(self.nodes["nodeids"])
         draw = self.rng.integers(-3, 3) if self.whole else self.rng.uniform(-2, 2)
         leaf = depth == 0
-        row = (tree, at, 0 if leaf else int(self.rng.integers(FEATURES)), 0.0 if leaf else float(f(draw)),
-               "LEAF" if leaf else self.modes[self.rng.integers(len(self.modes))], 0, 0, int(self.missing and self.rng.integers(2)))
+        row = (
+            tree,
+            at,
+            0 if leaf else int(self.rng.integers(FEATURES)),
+            0.0 if leaf else float(f(draw)),
+            "LEAF" if leaf else self.modes[self.rng.integers(len(self.modes))],
+            0,
+            0,
+            int(self.missing and self.rng.integers(2)),
+        )
         for key, value in zip(self.nodes, row):
             self.nodes[key].append(value)
         if leaf:
@@ -62,13 +81,18 @@ class Forest:
 
     def weights(self, outputs, low=-1.0, high=1.0, every=True):
         """`(tree, node, output, weight)` per leaf: for every output, or for one of them."""
-        return [(tree, leaf, o, float(f(self.rng.uniform(low, high)))) for tree, leaf in self.leaves
-                for o in (range(outputs) if every else [int(self.rng.integers(outputs))])]
+        return [
+            (tree, leaf, o, float(f(self.rng.uniform(low, high))))
+            for tree, leaf in self.leaves
+            for o in (range(outputs) if every else [int(self.rng.integers(outputs))])
+        ]
 
     def rows(self):
         """Thresholds, their neighbours, and far numbers, in random combinations."""
         values = np.array([v for v, m in zip(self.nodes["values"], self.nodes["modes"]) if m != "LEAF"] or [0], f)
-        near = np.concatenate([values, np.nextafter(values, f(np.inf)), np.nextafter(values, f(-np.inf)), [f(-9), f(9)]])
+        near = np.concatenate(
+            [values, np.nextafter(values, f(np.inf)), np.nextafter(values, f(-np.inf)), [f(-9), f(9)]]
+        )
         return self.rng.choice(near, (32, FEATURES)).astype(f)
 
 
@@ -92,33 +116,68 @@ def regressors():
         if shuffled:
             trees.shuffle()
         attributes = {**trees.attributes(), **columns("target", weights), "n_targets": targets, **a}
-        result.append(Case(name, [ensemble("TreeEnsembleRegressor", ["y"], attributes)], shape=("n", FEATURES), ml=1, rows=trees.rows()))
+        result.append(
+            Case(
+                name,
+                [ensemble("TreeEnsembleRegressor", ["y"], attributes)],
+                shape=("n", FEATURES),
+                ml=1,
+                rows=trees.rows(),
+            )
+        )
 
     for mode in BRANCHES:
         exact = mode in ("BRANCH_EQ", "BRANCH_NEQ")
         regressor(mode[7:].lower(), forest=dict(modes=(mode,), whole=exact))
-    regressor("modes_mixed", forest=dict(modes=BRANCHES, whole=True)), regressor("modes_leq_gt", forest=dict(modes=("BRANCH_LEQ", "BRANCH_GT")))
+    (
+        regressor("modes_mixed", forest=dict(modes=BRANCHES, whole=True)),
+        regressor("modes_leq_gt", forest=dict(modes=("BRANCH_LEQ", "BRANCH_GT"))),
+    )
     for aggregate in ("SUM", "AVERAGE", "MIN", "MAX"):
         regressor(f"aggregate_{aggregate.lower()}", aggregate_function=aggregate)
-        regressor(f"aggregate_{aggregate.lower()}_two_targets", 2, aggregate_function=aggregate, base_values=[0.5, -1.5])
-    regressor("base_value", base_values=[2.25]), regressor("average_base_value", base_values=[2.25], aggregate_function="AVERAGE")
+        regressor(
+            f"aggregate_{aggregate.lower()}_two_targets", 2, aggregate_function=aggregate, base_values=[0.5, -1.5]
+        )
+    (
+        regressor("base_value", base_values=[2.25]),
+        regressor("average_base_value", base_values=[2.25], aggregate_function="AVERAGE"),
+    )
     regressor("three_targets", 3), regressor("one_target_a_leaf", 3, every=False)
     for transform in ("LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"):
         regressor(f"{transform.lower()}", 3, post_transform=transform)
-    regressor("missing_tracks_true", forest=dict(missing=True)), regressor("shuffled", shuffled=True), regressor("lopsided", forest=dict(depths=(6, 5), lopsided=True))
-    regressor("one_tree", forest=dict(depths=(3,))), regressor("stump", forest=dict(depths=(1,))), regressor("deep", forest=dict(depths=(7,)))
+    (
+        regressor("missing_tracks_true", forest=dict(missing=True)),
+        regressor("shuffled", shuffled=True),
+        regressor("lopsided", forest=dict(depths=(6, 5), lopsided=True)),
+    )
+    (
+        regressor("one_tree", forest=dict(depths=(3,))),
+        regressor("stump", forest=dict(depths=(1,))),
+        regressor("deep", forest=dict(depths=(7,))),
+    )
     regressor("with_bare_leaf", forest=dict(depths=(2, 0, 2))), regressor("many", forest=dict(depths=(2,) * 20))
     # Thresholds in float64 behind a cast, as exports of float64 pipelines hold them.
     trees = Forest("regressor_double")
-    trees.nodes["values"] = [v + 1e-9 if m != "LEAF" else v for v, m in zip(trees.nodes["values"], trees.nodes["modes"])]
+    trees.nodes["values"] = [
+        v + 1e-9 if m != "LEAF" else v for v, m in zip(trees.nodes["values"], trees.nodes["modes"])
+    ]
     weights = columns("target", trees.weights(1))
     attributes = {**trees.attributes(), **weights, "n_targets": 1}
     double = lambda values, name: numpy_helper.from_array(np.array(values, np.float64), name)
     attributes["nodes_values_as_tensor"] = double(attributes.pop("nodes_values"), "values")
     attributes["target_weights_as_tensor"] = double(attributes.pop("target_weights"), "weights")
-    result.append(Case("regressor_double", [
-        helper.make_node("Cast", ["x"], ["d"], to=TensorProto.DOUBLE),
-        helper.make_node("TreeEnsembleRegressor", ["d"], ["y"], domain="ai.onnx.ml", **attributes)], shape=("n", FEATURES), ml=3, rows=trees.rows()))
+    result.append(
+        Case(
+            "regressor_double",
+            [
+                helper.make_node("Cast", ["x"], ["d"], to=TensorProto.DOUBLE),
+                helper.make_node("TreeEnsembleRegressor", ["d"], ["y"], domain="ai.onnx.ml", **attributes),
+            ],
+            shape=("n", FEATURES),
+            ml=3,
+            rows=trees.rows(),
+        )
+    )
     return result
 
 
@@ -134,8 +193,17 @@ def classifiers():
             weights = [(tree, leaf, ids[o], weight) for tree, leaf, o, weight in weights]
         keys = {"classlabels_strings": names} if names else {"classlabels_int64s": labels or list(range(classes))}
         attributes = {**trees.attributes(), **columns("class", weights), **keys, **a}
-        result.append(Case(name, [ensemble("TreeEnsembleClassifier", ["label", "y"], attributes)], shape=("n", FEATURES), ml=1,
-                           rows=trees.rows(), label=STRING if names else INT64, labels=names or labels))
+        result.append(
+            Case(
+                name,
+                [ensemble("TreeEnsembleClassifier", ["label", "y"], attributes)],
+                shape=("n", FEATURES),
+                ml=1,
+                rows=trees.rows(),
+                label=STRING if names else INT64,
+                labels=names or labels,
+            )
+        )
 
     for transform in ("NONE", "SOFTMAX", "SOFTMAX_ZERO", "LOGISTIC"):
         classifier(f"three_{transform.lower()}", post_transform=transform)
@@ -149,20 +217,41 @@ def classifiers():
     # Two classes, two weights: onnxruntime calls it the second class where its score is positive.
     for transform in ("NONE", "SOFTMAX"):
         classifier(f"two_{transform.lower()}", 2, post_transform=transform)
-    classifier("one_weight_positive", 2, ids=[0], low=0.0, high=0.4), classifier("one_weight_second_positive", 2, ids=[1], low=0.0, high=0.4)
+    (
+        classifier("one_weight_positive", 2, ids=[0], low=0.0, high=0.4),
+        classifier("one_weight_second_positive", 2, ids=[1], low=0.0, high=0.4),
+    )
     classifier("one_weight_base_value", 2, ids=[0], base_values=[0.3], post_transform="LOGISTIC")
     classifier("one_weight_names", 2, ids=[0], names=NAMES[:2], post_transform="LOGISTIC")
     classifier("probabilities", low=0.0, high=1 / 3)
-    classifier("base_values", base_values=[0.5, -0.25, 0.1]), classifier("base_values_softmax", base_values=[0.5, -0.25, 0.1], post_transform="SOFTMAX")
-    classifier("names", names=NAMES), classifier("labels_not_from_zero", labels=[4, -7, 9]), classifier("lt", forest=dict(modes=("BRANCH_LT",)))
-    classifier("modes_mixed", forest=dict(modes=BRANCHES, whole=True)), classifier("ten", 10, forest=dict(depths=(3,) * 6))
+    (
+        classifier("base_values", base_values=[0.5, -0.25, 0.1]),
+        classifier("base_values_softmax", base_values=[0.5, -0.25, 0.1], post_transform="SOFTMAX"),
+    )
+    (
+        classifier("names", names=NAMES),
+        classifier("labels_not_from_zero", labels=[4, -7, 9]),
+        classifier("lt", forest=dict(modes=("BRANCH_LT",))),
+    )
+    (
+        classifier("modes_mixed", forest=dict(modes=BRANCHES, whole=True)),
+        classifier("ten", 10, forest=dict(depths=(3,) * 6)),
+    )
     return result
 
 
 def newer():
     """TreeEnsemble of ai.onnx.ml 5: leaves apart from nodes, set membership."""
     result = []
-    codes = {"BRANCH_LEQ": 0, "BRANCH_LT": 1, "BRANCH_GTE": 2, "BRANCH_GT": 3, "BRANCH_EQ": 4, "BRANCH_NEQ": 5, "BRANCH_MEMBER": 6}
+    codes = {
+        "BRANCH_LEQ": 0,
+        "BRANCH_LT": 1,
+        "BRANCH_GTE": 2,
+        "BRANCH_GT": 3,
+        "BRANCH_EQ": 4,
+        "BRANCH_NEQ": 5,
+        "BRANCH_MEMBER": 6,
+    }
     tensor = lambda name, values, kind=f: numpy_helper.from_array(np.array(values, kind), name)
 
     def trees(case, targets=1, modes=("BRANCH_LEQ",), whole=False, depths=(3, 3, 2), member=False, **a):
@@ -178,12 +267,18 @@ def newer():
         values = [nodes["values"][i] for i in inner]
         kinds = [codes[nodes["modes"][i]] for i in inner]
         attributes = {
-            "n_targets": targets, "tree_roots": [place[tree, 0] for tree in range(len(depths))],
-            "nodes_featureids": [nodes["featureids"][i] for i in inner], "nodes_modes": tensor("modes", kinds, np.uint8),
-            "nodes_truenodeids": where("truenodeids"), "nodes_trueleafs": is_leaf("truenodeids"),
-            "nodes_falsenodeids": where("falsenodeids"), "nodes_falseleafs": is_leaf("falsenodeids"),
+            "n_targets": targets,
+            "tree_roots": [place[tree, 0] for tree in range(len(depths))],
+            "nodes_featureids": [nodes["featureids"][i] for i in inner],
+            "nodes_modes": tensor("modes", kinds, np.uint8),
+            "nodes_truenodeids": where("truenodeids"),
+            "nodes_trueleafs": is_leaf("truenodeids"),
+            "nodes_falsenodeids": where("falsenodeids"),
+            "nodes_falseleafs": is_leaf("falsenodeids"),
             "leaf_targetids": [n % targets for n in range(len(leaf))],
-            "leaf_weights": tensor("weights", forest.rng.uniform(-1, 1, len(leaf))), **a}
+            "leaf_weights": tensor("weights", forest.rng.uniform(-1, 1, len(leaf))),
+            **a,
+        }
         if member:
             # The first node of every tree asks for one of three whole numbers. onnxruntime 1.31
             # finds zero in no set, and 1.5 in some that hold 1, so neither is here.
@@ -194,8 +289,18 @@ def newer():
             attributes["nodes_modes"] = tensor("modes", kinds, np.uint8)
             attributes["membership_values"] = tensor("members", sets)
         attributes["nodes_splits"] = tensor("splits", values)
-        result.append(Case(name, [ensemble("TreeEnsemble", ["y"], attributes)], shape=("n", FEATURES), opset=21, ml=5, ir=10,
-                           rows=None if member else forest.rows(), integers=whole))
+        result.append(
+            Case(
+                name,
+                [ensemble("TreeEnsemble", ["y"], attributes)],
+                shape=("n", FEATURES),
+                opset=21,
+                ml=5,
+                ir=10,
+                rows=None if member else forest.rows(),
+                integers=whole,
+            )
+        )
 
     for mode in BRANCHES:
         trees(mode[7:].lower(), modes=(mode,), whole=mode in ("BRANCH_EQ", "BRANCH_NEQ"))
