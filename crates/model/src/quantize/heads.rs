@@ -15,17 +15,26 @@
 //!
 //! # What the quantizer calls
 //! ```text
-//! let plan = heads::plan(&graph, &head)?;    before anything is quantized
-//! plan.wires()                               float wires that the decision is taken from
-//! plan.scores()                              float wires that become score fields (head `score`)
-//! plan.emit(&mut model, |wire| form)         appends the decision, returns its fields
+//! let plan = heads::plan(&graph, &head)?;      before anything is quantized
+//! plan.scores()                                float wires that become score fields
+//! plan.wires()                                 float wires that the decision is taken from
+//! plan.emit(&mut model, |wire| reading)?       appends the decision, returns its field
 //! ```
 //! Nodes on which neither `wires()` nor `scores()` depend need not be quantized: monotone
 //! functions between a decision's wires and the outputs (sigmoid, softmax, `1 − x`) are pulled
-//! back to thresholds, exactly.
+//! back to thresholds. A decision on an exact sum is exact; one on a digit is a table on it.
+
+mod plan;
+mod pull;
 
 use std::fmt;
 use std::str::FromStr;
+
+pub use plan::{Plan, Reading, plan};
+
+use super::trees::DecideError;
+use crate::graph::Task;
+use crate::integer::WireId;
 
 /// What the model answers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -73,6 +82,53 @@ pub enum ParseHeadError {
         /// Edges in it.
         edges: usize,
     },
+}
+
+/// Why a head cannot be answered.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[non_exhaustive]
+pub enum HeadError {
+    /// The model knows no class.
+    #[error(
+        "output `class`: the model has {outputs} outputs of kind {task:?} and no class; use \
+         `score`, `band:…` or `threshold:…`"
+    )]
+    NoClass {
+        /// What the outputs mean.
+        task: Task,
+        /// How many there are.
+        outputs: usize,
+    },
+    /// There is not one score to compare.
+    #[error(
+        "output `{head}`: the model has {outputs} outputs of kind {task:?}, and edges are compared \
+         with one score; use `score` or `class`"
+    )]
+    NoScore {
+        /// The head.
+        head: String,
+        /// What the outputs mean.
+        task: Task,
+        /// How many there are.
+        outputs: usize,
+    },
+    /// An output wire that the graph does not have.
+    #[error("the model's output is wire {wire}, but it has {wires}")]
+    Output {
+        /// The wire.
+        wire: WireId,
+        /// Wires there are.
+        wires: usize,
+    },
+    /// The quantizer has no number for a wire, or a digit whose scale is 0.
+    #[error("the decision reads wire {wire}, which was not quantized")]
+    Reading {
+        /// The wire.
+        wire: WireId,
+    },
+    /// A sum or a comparison does not work out.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
 }
 
 impl FromStr for Head {

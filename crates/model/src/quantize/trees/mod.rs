@@ -19,8 +19,24 @@
 //! every addition, so the sums differ by the runtime's own rounding error at most, but for
 //! [`Exact::error`].
 
-use crate::graph::Step;
-use crate::integer::{InputSchema, WireId};
+mod argmax;
+mod axis;
+mod decide;
+mod error;
+mod exact;
+mod leaves;
+mod rank;
+mod region;
+mod shape;
+mod split;
+
+pub use axis::float32;
+pub use decide::Decider;
+pub use error::{DecideError, TreesError};
+pub use exact::{Exact, LinearForm};
+
+use crate::graph::{Aggregate, FloatTrees, Step};
+use crate::integer::{InputSchema, IntegerModel, Op, WireId};
 
 /// One float32 operation of a pipeline before a tree.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,57 +129,79 @@ impl Source {
     }
 }
 
-/// A real number as an exact integer combination of wires:
-/// `offset + unit · (constant + Σ coefficient · wire)`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Exact {
-    /// (wire, coefficient).
-    pub terms: Vec<(WireId, i64)>,
-    /// Added to the terms.
-    pub constant: i64,
-    /// What one counts for; positive.
-    pub unit: f64,
-    /// Where zero stands.
-    pub offset: f64,
-    /// Bound of the distance to the real number that it stands for, from rounding coefficients
-    /// or leaves to the unit; 0 if they fit it exactly.
-    pub error: f64,
-}
-
-/// A real number as a combination of wires, to be requantized: `constant + Σ coefficient · wire`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LinearForm {
-    /// Constant.
-    pub constant: f64,
-    /// (wire, coefficient).
-    pub terms: Vec<(WireId, f64)>,
-}
-
-impl Exact {
-    /// A quantized digit: `offset + scale · wire`, for a positive scale.
-    pub fn digit(wire: WireId, offset: f64, scale: f64) -> Self {
-        Self {
-            terms: vec![(wire, 1)],
-            constant: 0,
-            unit: scale,
-            offset,
-            error: 0.0,
+/// Appends an ensemble to a model and returns the exact sum of each target.
+///
+/// Sums of many limbs are taken together in one node of exact digits, so that whatever reads
+/// them, scores and decisions alike, reads few wires. An ensemble without any branch that an
+/// input can reach comes back as constants, and nothing is appended.
+///
+/// # Errors
+/// Trees or inputs that are malformed or that cannot be compared exactly; more features,
+/// thresholds or nodes than digits of this width number.
+pub fn push(
+    model: &mut IntegerModel,
+    name: &str,
+    trees: &FloatTrees,
+    sources: &[Source],
+) -> Result<Vec<Exact>, TreesError> {
+    check(trees)?;
+    let digit_bits = model.digit_bits;
+    let most = (1usize << digit_bits) - 1;
+    let axes = sources.iter().map(axis::Axis::new);
+    let axes = axes.collect::<Result<Vec<_>, _>>()?;
+    let mut shaper = shape::Shaper::new(&axes, most);
+    let mut constants = vec![0.0; trees.targets];
+    let (mut shapes, mut origins) = (Vec::new(), Vec::new());
+    for index in 0..trees.trees.len() {
+        let shape = shaper.shape(trees, index)?;
+        match shape.constant() {
+            Some(weights) => weights.iter().for_each(|(target, weight)| {
+                constants[*target as usize] += f64::from_bits(*weight);
+            }),
+            None => {
+                shapes.extend(split::split(shape, most + 1, most, digit_bits)?);
+                origins.resize(shapes.len(), index);
+            }
         }
     }
-
-    /// The real number at the integer `n = constant + Σ coefficient · wire`.
-    pub fn real(&self, n: i64) -> f64 {
-        self.offset + self.unit * n as f64
+    let leaves = leaves::Leaves::new(&shapes, &constants, digit_bits);
+    let mut outputs = Vec::new();
+    let mut width = 0;
+    if !shapes.is_empty() {
+        let (inputs, op) = rank::rank(&shapes, &leaves, sources, digit_bits)?;
+        width = op.limbs;
+        outputs = model.push(name, inputs, Op::Trees(op));
     }
-
-    /// The same number with real coefficients, for a requantized unit.
-    pub fn linear(&self) -> LinearForm {
-        let terms = self.terms.iter();
-        LinearForm {
-            constant: self.real(self.constant),
-            terms: terms
-                .map(|(wire, c)| (*wire, self.unit * *c as f64))
-                .collect(),
-        }
+    let divisor = match trees.aggregate {
+        Aggregate::Average => trees.trees.len() as f64,
+        Aggregate::Sum | Aggregate::Min | Aggregate::Max => 1.0,
+    };
+    let mut sums = leaves.sums(&constants, &origins, &outputs, width, divisor);
+    for (sum, base) in sums.iter_mut().zip(&trees.base) {
+        sum.offset = f64::from(*base);
     }
+    let mut decider = Decider::new(model)?;
+    Ok(decider.condense(&format!("{name}.sums"), &sums)?)
+}
+
+fn check(trees: &FloatTrees) -> Result<(), TreesError> {
+    let bad = |what: String| Err(TreesError::Ensemble(what));
+    let count = trees.trees.len();
+    if count == 0 || trees.targets == 0 {
+        return bad(format!("{count} trees for {} targets", trees.targets));
+    }
+    if trees.base.len() != trees.targets {
+        let got = trees.base.len();
+        return bad(format!("{got} base values for {} targets", trees.targets));
+    }
+    if let Some(base) = trees.base.iter().find(|base| !base.is_finite()) {
+        return bad(format!("a base value of {base}; it must be finite"));
+    }
+    if matches!(trees.aggregate, Aggregate::Min | Aggregate::Max) && count > 1 {
+        return bad(format!(
+            "the smallest or largest of {count} trees' leaves is not supported; use the sum or \
+             the average"
+        ));
+    }
+    Ok(())
 }
