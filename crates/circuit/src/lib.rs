@@ -11,10 +11,12 @@ pub mod field;
 pub mod lower;
 pub mod machine;
 pub mod program;
+pub mod shape;
 pub mod wide;
 pub mod witness;
 
 pub use lower::{LowerError, lower};
 pub use machine::{MachineCircuit, MachineConfig};
 pub use program::Program;
+pub use shape::{CompileError, Filled, Lowered, Shape, compile, reopen};
 pub use witness::{Witness, WitnessError};

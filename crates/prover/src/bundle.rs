@@ -18,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use haloracle_circuit::{LowerError, Program, lower};
+use haloracle_circuit::{CompileError, Lowered, Shape, compile, reopen};
 use haloracle_model::IntegerModel;
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ pub struct Bundle {
     dir: PathBuf,
     manifest: Manifest,
     model: Arc<IntegerModel>,
-    program: Arc<Program>,
+    program: Lowered,
 }
 
 /// `manifest.json`.
@@ -52,6 +52,8 @@ pub struct Bundle {
 struct Manifest {
     format: String,
     compiler: String,
+    /// Constraint system that the model is lowered to.
+    shape: Shape,
     /// keccak-256 of the ONNX file the model came from.
     onnx_hash: String,
     /// keccak-256 of each file, by name.
@@ -63,6 +65,8 @@ struct Manifest {
 pub struct BundleParts<'a> {
     /// The integer model.
     pub model: &'a IntegerModel,
+    /// The shape to lower it to; `None` takes the one that suits it.
+    pub shape: Option<Shape>,
     /// The ONNX file it came from.
     pub onnx: &'a [u8],
     /// Accuracy report for programs.
@@ -94,7 +98,7 @@ pub enum BundleError {
     NoKeys(PathBuf),
     /// The model does not fit the machine.
     #[error(transparent)]
-    Lower(#[from] LowerError),
+    Lower(#[from] CompileError),
     /// Key generation failed.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -144,7 +148,7 @@ impl Bundle {
         if dir.exists() {
             return Err(BundleError::Exists(dir.to_owned()));
         }
-        let program = lower(parts.model)?;
+        let program = compile(parts.model, parts.shape)?;
         let contents: [(&str, Vec<u8>); 4] = [
             ("model.json", json(parts.model)?),
             ("layout.json", json(&Layout::new(parts.model, &program))?),
@@ -154,6 +158,7 @@ impl Bundle {
         let manifest = Manifest {
             format: FORMAT.into(),
             compiler: COMPILER_VERSION.into(),
+            shape: program.shape(),
             onnx_hash: hex_hash(parts.onnx),
             files: contents
                 .iter()
@@ -188,7 +193,7 @@ impl Bundle {
             dir: dir.to_owned(),
             manifest,
             model: Arc::new(parts.model.clone()),
-            program: Arc::new(program),
+            program,
         })
     }
 
@@ -216,8 +221,8 @@ impl Bundle {
         }
         Ok(Self {
             dir: dir.to_owned(),
+            program: reopen(&model, manifest.shape)?,
             manifest,
-            program: Arc::new(lower(&model)?),
             model: Arc::new(model),
         })
     }
@@ -233,7 +238,7 @@ impl Bundle {
     }
 
     /// Its row program.
-    pub fn program(&self) -> &Arc<Program> {
+    pub fn program(&self) -> &Lowered {
         &self.program
     }
 
@@ -279,7 +284,7 @@ impl Bundle {
     /// # Errors
     /// An SRS that is too small; a full disk.
     pub fn setup(&mut self, srs: &Srs) -> Result<Keys, BundleError> {
-        let keys = Keys::generate_for(Arc::clone(&self.model), Arc::clone(&self.program), srs)?;
+        let keys = Keys::generate_for(Arc::clone(&self.model), self.program.clone(), srs)?;
         for name in KEY_FILES {
             self.manifest.files.remove(name);
         }
@@ -319,7 +324,9 @@ impl Bundle {
     /// [`BundleError::Damaged`] if they differ.
     pub fn check_key(&self) -> Result<VerifyingKey, BundleError> {
         let srs = self.srs()?;
-        let derived = Keys::derive_verifying(&self.program, &srs)?;
+        // With the audit that opening leaves out.
+        let program = compile(&self.model, Some(self.program.shape()))?;
+        let derived = Keys::derive_verifying(&program, &srs)?;
         if self.verifying_key()? != derived {
             return Err(self.damaged("vk.bin is not the key of model.json: run setup again".into()));
         }
@@ -356,11 +363,11 @@ impl Bundle {
         let verifying = self.verifying_key()?;
         let bytes = self.file("pk.bin")?;
         check_environment().map_err(SetupError::from)?;
-        let proving = proving_key::read(&bytes, self.program.k)
+        let proving = proving_key::read(&bytes, self.program.shape(), self.program.k())
             .map_err(|what| self.damaged(format!("pk.bin: {what}")))?;
         let model = Arc::clone(&self.model);
-        let keys = Keys::assemble(model, Arc::clone(&self.program), srs, proving);
-        if *keys.verifying_key() != verifying || verifying.k() != self.program.k {
+        let keys = Keys::assemble(model, self.program.clone(), srs, proving);
+        if *keys.verifying_key() != verifying || verifying.k() != self.program.k() {
             return Err(self.damaged("pk.bin and vk.bin are keys of different circuits".into()));
         }
         Ok(keys)

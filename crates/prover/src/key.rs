@@ -3,17 +3,19 @@
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_proofs::plonk::{self, permutation};
 use halo2_proofs::poly::EvaluationDomain;
+use haloracle_circuit::Shape;
 use haloracle_circuit::lower::{MAX_K, MIN_K};
 use haloracle_circuit::machine::config::DEGREE;
 
 use crate::field_reduce::reduce;
 use crate::files::keccak;
-use crate::shape::{constraint_system, shape_hash};
+use crate::shape::shape_hash;
 use crate::transcript::{point_from_words, point_words};
 
 /// A verifying key as data: the part that differs between models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyingKey {
+    shape: Shape,
     k: u32,
     instances: usize,
     fixed: Vec<G1Affine>,
@@ -27,13 +29,23 @@ pub struct KeyFormatError(String);
 
 impl VerifyingKey {
     /// Takes the commitments of a generated key.
-    pub(crate) fn new(key: &plonk::VerifyingKey<G1Affine>, instances: usize) -> Self {
+    pub(crate) fn new(
+        shape: Shape,
+        key: &plonk::VerifyingKey<G1Affine>,
+        instances: usize,
+    ) -> Self {
         Self {
+            shape,
             k: key.get_domain().k(),
             instances,
             fixed: key.fixed_commitments().clone(),
             permutation: key.permutation().commitments().clone(),
         }
+    }
+
+    /// The constraint system that the key belongs to.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// log2 of the circuit's rows.
@@ -64,16 +76,22 @@ impl VerifyingKey {
     /// Wrong length, sizes out of range, coordinates that are no canonical point.
     pub fn from_data(data: &[u8]) -> Result<Self, KeyFormatError> {
         let bad = |what: String| Err(KeyFormatError(what));
-        let meta = constraint_system();
-        let fixed = meta.num_fixed_columns();
-        let count = fixed + meta.permutation().get_columns().len();
-        if data.len() != 64 * (1 + count) {
-            return bad(format!(
-                "{} bytes instead of {}",
-                data.len(),
-                64 * (1 + count)
-            ));
-        }
+        // The shapes have different numbers of columns, so the length tells which it is.
+        let columns = |shape: Shape| {
+            let meta = shape.constraint_system();
+            (
+                meta.num_fixed_columns(),
+                meta.permutation().get_columns().len(),
+            )
+        };
+        let shapes = Shape::ALL.map(|shape| (shape, columns(shape)));
+        let fits = |(_, (fixed, permuted)): &&(Shape, (usize, usize))| {
+            data.len() == 64 * (1 + fixed + permuted)
+        };
+        let Some((shape, (fixed, permuted))) = shapes.iter().find(fits).copied() else {
+            return bad(format!("{} bytes fit neither shape", data.len()));
+        };
+        let count = fixed + permuted;
         let number = |at: usize| {
             let word = &data[at..at + 32];
             let low = word[24..]
@@ -103,6 +121,7 @@ impl VerifyingKey {
         }
         let permutation = points.split_off(fixed);
         Ok(Self {
+            shape,
             k: k as u32,
             instances: instances as usize,
             fixed: points,
@@ -117,7 +136,7 @@ impl VerifyingKey {
 
     /// The scalar that opens the transcript: hash of shape, SRS and data, modulo r.
     pub fn digest(&self, srs_hash: &[u8; 32]) -> Fr {
-        let mut bytes = shape_hash().to_vec();
+        let mut bytes = shape_hash(self.shape).to_vec();
         bytes.extend_from_slice(srs_hash);
         bytes.extend_from_slice(&self.to_data());
         reduce(&keccak(&bytes))
@@ -125,7 +144,7 @@ impl VerifyingKey {
 
     /// halo2's form of the key.
     pub fn to_halo2(&self) -> plonk::VerifyingKey<G1Affine> {
-        let meta = constraint_system();
+        let meta = self.shape.constraint_system();
         let domain = EvaluationDomain::new(DEGREE as u32, self.k);
         let permutation = permutation::VerifyingKey::from_commitments(self.permutation.clone());
         plonk::VerifyingKey::from_parts(

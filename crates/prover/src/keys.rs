@@ -7,7 +7,10 @@ use halo2_proofs::plonk::{self, create_proof, keygen_pk2, keygen_vk_custom};
 use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
 use halo2_proofs::poly::kzg::multiopen::{ProverSHPLONK, VerifierSHPLONK};
 use halo2_proofs::poly::kzg::strategy::SingleStrategy;
-use haloracle_circuit::{LowerError, MachineCircuit, Program, Witness, WitnessError, field, lower};
+use haloracle_circuit::wide::WideCircuit;
+use haloracle_circuit::{
+    CompileError, Filled, Lowered, MachineCircuit, Shape, WitnessError, compile, field,
+};
 use haloracle_model::IntegerModel;
 use haloracle_model::words::Word;
 use rand::rngs::OsRng;
@@ -22,7 +25,7 @@ use crate::transcript::{EvmReader, EvmWriter};
 #[derive(Debug)]
 pub struct Keys {
     model: Arc<IntegerModel>,
-    program: Arc<Program>,
+    program: Lowered,
     srs: Srs,
     proving: plonk::ProvingKey<G1Affine>,
     verifying: VerifyingKey,
@@ -35,7 +38,7 @@ pub struct Keys {
 pub enum SetupError {
     /// The model does not fit the machine.
     #[error(transparent)]
-    Lower(#[from] LowerError),
+    Lower(#[from] CompileError),
     /// The SRS does not fit.
     #[error(transparent)]
     Srs(#[from] SrsError),
@@ -54,6 +57,9 @@ pub enum ProveError {
     /// The input is not of the domain, or keys and model differ.
     #[error(transparent)]
     Witness(#[from] WitnessError),
+    /// A witness of the other shape.
+    #[error("the keys are of the {0} shape, the witness is not")]
+    OtherShape(Shape),
     /// halo2 refused.
     #[error("proving failed: {0}")]
     Prover(plonk::Error),
@@ -105,43 +111,61 @@ impl Keys {
     /// # Errors
     /// A model that does not fit, or an SRS smaller than the circuit.
     pub fn generate(model: &IntegerModel, srs: &Srs) -> Result<Self, SetupError> {
-        let program = Arc::new(lower(model)?);
+        let program = compile(model, None)?;
         Self::generate_for(Arc::new(model.clone()), program, srs)
     }
 
     /// Generates keys for a lowered model.
-    pub(crate) fn generate_for(
+    pub fn generate_for(
         model: Arc<IntegerModel>,
-        program: Arc<Program>,
+        program: Lowered,
         srs: &Srs,
     ) -> Result<Self, SetupError> {
         check_environment()?;
-        let srs = srs.truncate(program.k)?;
-        let circuit = MachineCircuit::without_witness(Arc::clone(&program));
-        let proving = keygen_pk2(srs.params(), &circuit, false).map_err(SetupError::Keygen)?;
+        let srs = srs.truncate(program.k())?;
+        let proving = match &program {
+            Lowered::Narrow(rows) => {
+                let circuit = MachineCircuit::without_witness(Arc::clone(rows));
+                keygen_pk2(srs.params(), &circuit, false)
+            }
+            Lowered::Wide(rows) => {
+                let circuit = WideCircuit::without_witness(Arc::clone(rows));
+                keygen_pk2(srs.params(), &circuit, false)
+            }
+        };
+        let proving = proving.map_err(SetupError::Keygen)?;
         Ok(Self::assemble(model, program, srs, proving))
     }
 
     /// The verifying key of a lowered model, made anew.
     pub(crate) fn derive_verifying(
-        program: &Arc<Program>,
+        program: &Lowered,
         srs: &Srs,
     ) -> Result<VerifyingKey, SetupError> {
         check_environment()?;
-        let srs = srs.truncate(program.k)?;
-        let circuit = MachineCircuit::without_witness(Arc::clone(program));
-        let key = keygen_vk_custom(srs.params(), &circuit, false).map_err(SetupError::Keygen)?;
-        Ok(VerifyingKey::new(&key, program.instances))
+        let srs = srs.truncate(program.k())?;
+        let key = match program {
+            Lowered::Narrow(rows) => {
+                let circuit = MachineCircuit::without_witness(Arc::clone(rows));
+                keygen_vk_custom(srs.params(), &circuit, false)
+            }
+            Lowered::Wide(rows) => {
+                let circuit = WideCircuit::without_witness(Arc::clone(rows));
+                keygen_vk_custom(srs.params(), &circuit, false)
+            }
+        };
+        let key = key.map_err(SetupError::Keygen)?;
+        Ok(VerifyingKey::new(program.shape(), &key, program.instances()))
     }
 
     /// Puts loaded parts together.
     pub(crate) fn assemble(
         model: Arc<IntegerModel>,
-        program: Arc<Program>,
+        program: Lowered,
         srs: Srs,
         proving: plonk::ProvingKey<G1Affine>,
     ) -> Self {
-        let verifying = VerifyingKey::new(proving.get_vk(), program.instances);
+        let verifying = VerifyingKey::new(program.shape(), proving.get_vk(), program.instances());
         let digest = verifying.digest(&srs.hash());
         Self {
             model,
@@ -169,7 +193,7 @@ impl Keys {
     }
 
     /// The row program.
-    pub fn program(&self) -> &Arc<Program> {
+    pub fn program(&self) -> &Lowered {
         &self.program
     }
 
@@ -182,7 +206,7 @@ impl Keys {
     /// # Errors
     /// An input outside the domain; keys that do not belong to the model.
     pub fn prove(&self, raw: &[i64], tag: &Word) -> Result<Proof, ProveError> {
-        let witness = Witness::new(&self.model, &self.program, raw, tag)?;
+        let witness = self.program.witness(&self.model, raw, tag)?;
         let proof = self.prove_witness(witness)?;
         self.verify(&proof).map_err(ProveError::SelfCheck)?;
         Ok(proof)
@@ -193,24 +217,40 @@ impl Keys {
     ///
     /// # Errors
     /// What halo2 itself refuses.
-    pub fn prove_witness(&self, witness: Witness) -> Result<Proof, ProveError> {
+    pub fn prove_witness(&self, witness: impl Into<Filled>) -> Result<Proof, ProveError> {
+        let witness = witness.into();
         let values = witness.instance_values();
-        let instances = witness.instances.clone();
-        let circuit = MachineCircuit::new(Arc::clone(&self.program), Arc::new(witness));
+        let instances = witness.instances().to_vec();
+        let evm = match (&self.program, witness) {
+            (Lowered::Narrow(rows), Filled::Narrow(witness)) => {
+                let circuit = MachineCircuit::new(Arc::clone(rows), Arc::new(witness));
+                self.prove_circuit(circuit, &values)?
+            }
+            (Lowered::Wide(rows), Filled::Wide(witness)) => {
+                let circuit = WideCircuit::new(Arc::clone(rows), Arc::new(witness));
+                self.prove_circuit(circuit, &values)?
+            }
+            (program, _) => return Err(ProveError::OtherShape(program.shape())),
+        };
+        Ok(Proof { instances, evm })
+    }
+
+    fn prove_circuit<C: plonk::Circuit<Fr>>(
+        &self,
+        circuit: C,
+        instances: &[Fr],
+    ) -> Result<Vec<u8>, ProveError> {
         let mut transcript = EvmWriter::new(self.digest);
         create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
             self.srs.params(),
             &self.proving,
             &[circuit],
-            &[&[&values]],
+            &[&[instances]],
             OsRng,
             &mut transcript,
         )
         .map_err(ProveError::Prover)?;
-        Ok(Proof {
-            instances,
-            evm: transcript.finish(),
-        })
+        Ok(transcript.finish())
     }
 
     /// Verifies a proof of this model.

@@ -1,13 +1,15 @@
 //! `layout.json`: what the lowering made of a model, for people and cost estimates.
 
-use haloracle_circuit::Program;
 use haloracle_circuit::machine::config::LANES;
+use haloracle_circuit::{Lowered, Program, Shape, wide};
 use haloracle_model::IntegerModel;
 use serde::{Deserialize, Serialize};
 
 /// Size and packing of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
+    /// The constraint system.
+    pub shape: Shape,
     /// log2 of the rows.
     pub k: u32,
     /// Digit width `t`.
@@ -18,7 +20,7 @@ pub struct Layout {
     pub rows: usize,
     /// Rows available at this k.
     pub usable_rows: usize,
-    /// Range and function entries of the look-up table.
+    /// Range, function and tree entries of the look-up table.
     pub table_entries: usize,
     /// Copy constraints.
     pub copies: usize,
@@ -26,37 +28,57 @@ pub struct Layout {
     pub instances: usize,
     /// Input words among them.
     pub input_words: usize,
-    /// Per layer.
-    pub layers: Vec<LayerLayout>,
+    /// Per node.
+    pub nodes: Vec<NodeLayout>,
 }
 
-/// Packing of one layer.
+/// Rows and packing of one node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LayerLayout {
+pub struct NodeLayout {
     /// Node's name.
     pub name: String,
-    /// Units.
-    pub units: usize,
-    /// Units with an excess row.
-    pub saturating: usize,
-    /// Bits per packed unit.
+    /// Values that it computes.
+    pub outputs: usize,
+    /// Rows of its own.
+    pub rows: usize,
+    /// Bits per packed unit; 0 if its units are not packed.
     pub packing_bits: u32,
-    /// Units per field element.
+    /// Units per field element; 0 if its units are not packed.
     pub packed: usize,
-    /// Rows of one input's weight block.
-    pub block_rows: usize,
 }
 
 impl Layout {
     /// Describes `program`.
-    pub fn new(model: &IntegerModel, program: &Program) -> Self {
+    pub fn new(model: &IntegerModel, program: &Lowered) -> Self {
+        match program {
+            Lowered::Narrow(program) => Self::narrow(model, program),
+            Lowered::Wide(program) => Self::wide(model, program),
+        }
+    }
+
+    fn narrow(model: &IntegerModel, program: &Program) -> Self {
         let chain = haloracle_circuit::chain::Chain::new(model);
         let layers = chain.map(|chain| chain.layers).unwrap_or_default();
         let layers = layers.iter().zip(&program.packings).enumerate();
         let entries = program.rows.iter().rposition(|row| {
             row.fixed.table_range != 0 || row.fixed.table_tuple != Default::default()
         });
+        let nodes = layers.map(|(index, (layer, packing))| {
+            let units = layer.weights.len();
+            let saturating = program.saturating[index].iter().filter(|s| **s).count();
+            let inputs = layer.weights.first().map_or(0, Vec::len);
+            let functions = layer.table.as_ref().map_or(0, |_| 2 * units);
+            let claims = packing.per_exponent * packing.exponents + saturating;
+            NodeLayout {
+                name: layer.name.clone(),
+                outputs: units,
+                rows: claims + inputs * packing.exponents.div_ceil(LANES) + functions,
+                packing_bits: packing.bits,
+                packed: packing.per_exponent,
+            }
+        });
         Self {
+            shape: Shape::Narrow,
             k: program.k,
             digit_bits: program.digit_bits,
             lanes: LANES,
@@ -66,16 +88,34 @@ impl Layout {
             copies: program.copies.len(),
             instances: program.instances,
             input_words: program.input_words,
-            layers: layers
-                .map(|(index, (layer, packing))| LayerLayout {
-                    name: layer.name.clone(),
-                    units: layer.weights.len(),
-                    saturating: program.saturating[index].iter().filter(|s| **s).count(),
-                    packing_bits: packing.bits,
-                    packed: packing.per_exponent,
-                    block_rows: packing.exponents.div_ceil(LANES),
-                })
-                .collect(),
+            nodes: nodes.collect(),
+        }
+    }
+
+    fn wide(model: &IntegerModel, program: &wide::Program) -> Self {
+        let ends = program.node_rows.iter().skip(1).copied();
+        let ends = ends.chain([program.used_rows]);
+        let nodes = model.nodes.iter().zip(program.node_rows.iter().zip(ends));
+        let nodes = nodes.zip(&program.packings);
+        let nodes = nodes.map(|((node, (start, end)), packing)| NodeLayout {
+            name: node.name.clone(),
+            outputs: node.outputs(),
+            rows: end - start,
+            packing_bits: packing.map_or(0, |p| p.bits),
+            packed: packing.map_or(0, |p| p.per_exponent),
+        });
+        Self {
+            shape: Shape::Wide,
+            k: program.k,
+            digit_bits: program.digit_bits,
+            lanes: wide::config::LANES,
+            rows: program.used_rows,
+            usable_rows: program.last_row(),
+            table_entries: program.table_entries,
+            copies: program.copies.len(),
+            instances: program.instances,
+            input_words: program.input_words,
+            nodes: nodes.collect(),
         }
     }
 }

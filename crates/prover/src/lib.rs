@@ -22,5 +22,6 @@ pub use files::FileError;
 pub use key::VerifyingKey;
 pub use keys::{Keys, ProveError, SetupError, VerifyError, verify};
 pub use proof::Proof;
+pub use haloracle_circuit::Shape;
 pub use shape::shape_hash;
 pub use srs::{ImportOptions, ImportProblem, Pin, Srs, SrsError};

@@ -53,8 +53,8 @@ impl OnChain {
         Ok(Self {
             vk_data: hexed(&key.to_data()),
             vk_hash: hexed(&key.hash()),
-            route: hexed(&keccak(&[shape_hash(), srs.hash()].concat())),
-            shape_hash: hexed(&shape_hash()),
+            route: hexed(&keccak(&[shape_hash(key.shape()), srs.hash()].concat())),
+            shape_hash: hexed(&shape_hash(key.shape())),
             srs_hash: hexed(&srs.hash()),
             srs_unsafe: srs.is_unsafe(),
             graph_hash: hashed("model.json")?,

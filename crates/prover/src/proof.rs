@@ -8,11 +8,11 @@ use halo2_proofs::halo2curves::{
     bn256::G1Affine,
     group::{GroupEncoding, prime::PrimeCurveAffine},
 };
+use haloracle_circuit::Shape;
 use haloracle_circuit::machine::config::DEGREE;
 use haloracle_model::words::Word;
 use serde::{Deserialize, Serialize};
 
-use crate::shape::constraint_system;
 use crate::transcript::{point_from_words, point_words};
 
 /// A proof with its public instances.
@@ -37,8 +37,8 @@ struct Layout {
 
 impl Layout {
     /// Counts what `create_proof` writes for this constraint system.
-    fn new() -> Self {
-        let meta = constraint_system();
+    fn new(shape: Shape) -> Self {
+        let meta = shape.constraint_system();
         let permuted = meta.permutation().get_columns().len();
         let products = permuted.div_ceil(DEGREE - 2);
         // Advice, permutation products, random polynomial, quotient pieces.
@@ -60,9 +60,21 @@ impl Layout {
     }
 }
 
-/// Bytes of every proof in EVM form.
-pub fn evm_proof_bytes() -> usize {
-    Layout::new().evm_bytes()
+/// Bytes of every proof of a shape in EVM form.
+pub fn evm_proof_bytes(shape: Shape) -> usize {
+    Layout::new(shape).evm_bytes()
+}
+
+/// The layout whose proofs have this many bytes: lengths differ between the shapes.
+fn layout_of(length: usize, bytes: fn(&Layout) -> usize) -> Result<Layout, ProofFormatError> {
+    let mut layouts = Shape::ALL.map(Layout::new).into_iter();
+    layouts
+        .find(|layout| bytes(layout) == length)
+        .ok_or_else(|| {
+            let lengths = Shape::ALL.map(|shape| bytes(&Layout::new(shape)).to_string());
+            let expected = lengths.join(" or ");
+            ProofFormatError(format!("{length} bytes instead of {expected}"))
+        })
 }
 
 impl Proof {
@@ -71,11 +83,7 @@ impl Proof {
     /// # Errors
     /// If the EVM form does not have the right length or holds an invalid point.
     pub fn compact(&self) -> Result<Vec<u8>, ProofFormatError> {
-        let layout = Layout::new();
-        let expected = layout.evm_bytes();
-        if self.evm.len() != expected {
-            return Err(wrong_length(self.evm.len(), expected));
-        }
+        let layout = layout_of(self.evm.len(), Layout::evm_bytes)?;
         let (points, rest) = self.evm.split_at(64 * layout.points);
         let (scalars, last) = rest.split_at(32 * layout.scalars);
         let pack = |words: &[u8]| -> Result<Vec<u8>, ProofFormatError> {
@@ -96,10 +104,7 @@ impl Proof {
     /// # Errors
     /// Wrong length or an x coordinate without a point.
     pub fn from_compact(instances: Vec<Word>, bytes: &[u8]) -> Result<Self, ProofFormatError> {
-        let layout = Layout::new();
-        if bytes.len() != layout.compact_bytes() {
-            return Err(wrong_length(bytes.len(), layout.compact_bytes()));
-        }
+        let layout = layout_of(bytes.len(), Layout::compact_bytes)?;
         let (points, rest) = bytes.split_at(32 * layout.points);
         let (scalars, last) = rest.split_at(32 * layout.scalars);
         let expand = |bytes: &[u8]| -> Result<Vec<u8>, ProofFormatError> {
@@ -120,10 +125,6 @@ impl Proof {
         let evm = [expand(points)?, scalars.to_vec(), expand(last)?].concat();
         Ok(Self { instances, evm })
     }
-}
-
-fn wrong_length(got: usize, expected: usize) -> ProofFormatError {
-    ProofFormatError(format!("{got} bytes instead of {expected}"))
 }
 
 fn invalid_point(index: usize) -> ProofFormatError {

@@ -4,9 +4,8 @@
 use halo2_proofs::SerdeFormat;
 use halo2_proofs::halo2curves::bn256::G1Affine;
 use halo2_proofs::plonk::ProvingKey;
-use haloracle_circuit::MachineCircuit;
-
-use crate::shape::constraint_system;
+use haloracle_circuit::wide::WideCircuit;
+use haloracle_circuit::{MachineCircuit, Shape};
 
 const MAGIC: &[u8; 8] = b"HALOPK01";
 const FORMAT: SerdeFormat = SerdeFormat::RawBytesUnchecked;
@@ -19,18 +18,26 @@ pub(crate) fn write(key: &ProvingKey<G1Affine>) -> Vec<u8> {
 }
 
 /// Reads a key of a circuit with 2^k rows; the error is a sentence.
-pub(crate) fn read(bytes: &[u8], k: u32) -> Result<ProvingKey<G1Affine>, String> {
+pub(crate) fn read(
+    bytes: &[u8],
+    shape: Shape,
+    k: u32,
+) -> Result<ProvingKey<G1Affine>, String> {
     let key = bytes.strip_prefix(MAGIC).ok_or("wrong magic bytes")?;
-    check(key, k).ok_or("not a proving key of this circuit")?;
-    ProvingKey::from_bytes::<MachineCircuit>(key, FORMAT, ()).map_err(|error| error.to_string())
+    check(key, shape, k).ok_or("not a proving key of this circuit")?;
+    let key = match shape {
+        Shape::Narrow => ProvingKey::from_bytes::<MachineCircuit>(key, FORMAT, ()),
+        Shape::Wide => ProvingKey::from_bytes::<WideCircuit>(key, FORMAT, ()),
+    };
+    key.map_err(|error| error.to_string())
 }
 
 /// Walks halo2's layout: header (version, k, selector compression, number of fixed columns),
 /// commitments, the three indicator polynomials, fixed values, fixed polynomials, then the
 /// permutation's values and polynomials; each polynomial behind its length, each list behind its
 /// count.
-fn check(bytes: &[u8], k: u32) -> Option<()> {
-    let meta = constraint_system();
+fn check(bytes: &[u8], shape: Shape, k: u32) -> Option<()> {
+    let meta = shape.constraint_system();
     let fixed = meta.num_fixed_columns();
     let permuted = meta.permutation().get_columns().len();
     let mut reader = Reader(bytes);

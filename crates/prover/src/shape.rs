@@ -9,20 +9,12 @@ use std::sync::OnceLock;
 
 use halo2_proofs::halo2curves::bn256::Fr;
 use halo2_proofs::plonk::{Any, ConstraintSystem, Expression};
-use haloracle_circuit::MachineConfig;
-use haloracle_circuit::field;
+use haloracle_circuit::{Shape, field};
 use haloracle_circuit::machine::config::DEGREE;
 use sha3::{Digest, Keccak256};
 
 /// Changes with the meaning of the serialization or of the proof system around it.
 const DOMAIN: &[u8] = b"haloracle.shape.v1:halo2-kzg-bn254-shplonk-keccak";
-
-/// The machine's constraint system.
-pub fn constraint_system() -> ConstraintSystem<Fr> {
-    let mut meta = ConstraintSystem::default();
-    MachineConfig::configure(&mut meta);
-    meta
-}
 
 /// The environment changes what halo2 computes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,10 +42,11 @@ pub fn check_environment() -> Result<(), EnvironmentError> {
     }
 }
 
-/// Hash of the shape; the route of a model is this and the SRS.
-pub fn shape_hash() -> [u8; 32] {
-    static HASH: OnceLock<[u8; 32]> = OnceLock::new();
-    *HASH.get_or_init(|| Keccak256::digest(describe(&constraint_system())).into())
+/// Hash of a shape; the route of a model is this and the SRS.
+pub fn shape_hash(shape: Shape) -> [u8; 32] {
+    static HASHES: OnceLock<[[u8; 32]; 2]> = OnceLock::new();
+    let hash = |shape: Shape| Keccak256::digest(describe(&shape.constraint_system())).into();
+    HASHES.get_or_init(|| Shape::ALL.map(hash))[shape as usize]
 }
 
 /// The serialization itself.

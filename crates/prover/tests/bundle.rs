@@ -40,6 +40,7 @@ fn model() -> IntegerModel {
 fn parts(model: &IntegerModel) -> BundleParts<'_> {
     BundleParts {
         model,
+        shape: None,
         onnx: b"onnx",
         report_json: b"{}",
         report_html: b"<html></html>",
@@ -58,7 +59,7 @@ fn a_bundle_survives_the_disk_and_notices_every_damaged_file() {
         Err(BundleError::Exists(_))
     ));
 
-    let srs = Srs::unsafe_setup(bundle.program().k + 1, [2; 32]).unwrap();
+    let srs = Srs::unsafe_setup(bundle.program().k() + 1, [2; 32]).unwrap();
     let made = bundle.setup(&srs).unwrap();
     let opened = Bundle::open(&dir).unwrap();
     let keys = opened.keys().unwrap();
@@ -104,7 +105,7 @@ fn a_small_srs_is_named_and_leaves_the_bundle_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("tiny");
     let mut bundle = Bundle::create(&dir, parts(&model())).unwrap();
-    let srs = Srs::unsafe_setup(bundle.program().k - 1, [2; 32]).unwrap();
+    let srs = Srs::unsafe_setup(bundle.program().k() - 1, [2; 32]).unwrap();
     let error = bundle.setup(&srs).unwrap_err().to_string();
     assert!(error.contains("2^"), "{error}");
     assert!(!Bundle::open(&dir).unwrap().has_keys());
@@ -172,7 +173,7 @@ fn a_proving_key_that_fits_the_manifest_but_no_circuit_is_an_error_not_a_panic()
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("tiny");
     let mut bundle = Bundle::create(&dir, parts(&model())).unwrap();
-    let srs = Srs::unsafe_setup(bundle.program().k, [2; 32]).unwrap();
+    let srs = Srs::unsafe_setup(bundle.program().k(), [2; 32]).unwrap();
     bundle.setup(&srs).unwrap();
     let intact = fs::read(dir.join("pk.bin")).unwrap();
     let mut damaged: Vec<Vec<u8>> = [0, 7, 8, 100, 600, 2000, intact.len() / 2, intact.len() - 1]
@@ -199,7 +200,7 @@ fn keys_of_another_model_are_found_although_every_hash_fits() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("tiny");
     let mut bundle = Bundle::create(&dir, parts(&model())).unwrap();
-    let srs = Srs::unsafe_setup(bundle.program().k, [2; 32]).unwrap();
+    let srs = Srs::unsafe_setup(bundle.program().k(), [2; 32]).unwrap();
     let keys = bundle.setup(&srs).unwrap();
     assert_eq!(&bundle.check_key().unwrap(), keys.verifying_key());
 

@@ -47,7 +47,7 @@ fn shape_key_and_digest_are_pinned() {
     let key = keys.verifying_key();
     let digest = haloracle_circuit::field::to_word(&key.digest(&srs.hash()));
     let found = [
-        shape_hash(),
+        shape_hash(haloracle_prover::Shape::Narrow),
         srs.hash(),
         keccak(&srs.to_bytes()),
         key.hash(),

@@ -60,7 +60,7 @@ fn model() -> IntegerModel {
 
 /// Recounts range look-ups, so that nothing but meaning can reject a digit.
 fn recount(keys: &Keys, witness: &mut Witness) {
-    let program = keys.program();
+    let program = keys.program().narrow().unwrap();
     let size = program.max_digit() as usize + 1;
     witness.m[..size].fill(0);
     for row in 0..program.last_row() {
@@ -77,13 +77,13 @@ fn a_real_proof_of_each_tampered_kind_of_cell_is_refused() {
     let model = model();
     let srs = Srs::unsafe_setup(8, [5; 32]).unwrap();
     let keys = Keys::generate(&model, &srs).unwrap();
-    let honest = Witness::new(&model, keys.program(), &[37, -61], &[0x5a; 32]).unwrap();
+    let honest = Witness::new(&model, keys.program().narrow().unwrap(), &[37, -61], &[0x5a; 32]).unwrap();
     keys.verify(&keys.prove_witness(honest.clone()).unwrap())
         .unwrap();
 
     let mut kinds = BTreeSet::new();
     let mut refused = 0;
-    for (row, cells) in keys.program().rows.iter().enumerate() {
+    for (row, cells) in keys.program().narrow().unwrap().rows.iter().enumerate() {
         let (name, columns): (_, &[usize]) = match cells.source {
             Source::Idle => continue,
             Source::Digit { low_in_r: true, .. } => ("first", &[0, 2]),
@@ -123,7 +123,7 @@ fn a_real_proof_of_each_tampered_kind_of_cell_is_refused() {
     // Multiplicities, a digit out of range, and each instance.
     let mut changes: Vec<Witness> = vec![honest.clone(); 2];
     changes[0].m[3] += 1;
-    let idle = keys.program().last_row() - 1;
+    let idle = keys.program().narrow().unwrap().last_row() - 1;
     changes[1].z[idle] = 16;
     for index in 0..honest.instances.len() {
         let mut witness = honest.clone();

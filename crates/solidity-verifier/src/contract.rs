@@ -59,6 +59,7 @@ struct ConstraintView {
 #[derive(Template)]
 #[template(path = "Halo2Verifier.sol", escape = "none")]
 struct Contract<'a> {
+    name: &'a str,
     command: &'static str,
     points: usize,
     scalars: usize,
@@ -104,6 +105,7 @@ impl fmt::Display for Hex {
 
 /// Source of the verifier of `cs` under the setup `srs`.
 pub(crate) fn render(
+    name: &str,
     cs: &ConstraintSystem<Fr>,
     protocol: &Protocol,
     shape_hash: &[u8; 32],
@@ -140,6 +142,7 @@ pub(crate) fn render(
     let backwards = protocol.rotations().iter().any(|rotation| *rotation < 0);
     let root_inverse = backwards.then(|| root.invert().unwrap_or(Fr::ZERO));
     let contract = Contract {
+        name,
         command: crate::COMMAND,
         points,
         scalars: scalar_slots.len(),

@@ -25,7 +25,7 @@ mod yul;
 
 use halo2_proofs::halo2curves::bn256::Fr;
 use halo2_proofs::plonk::ConstraintSystem;
-use haloracle_prover::shape;
+use haloracle_prover::{Shape, shape_hash};
 
 pub use calldata::{calldata, vk_code};
 pub use haloracle_prover::VerifyingKey;
@@ -37,8 +37,18 @@ use protocol::Protocol;
 pub const COMMAND: &str =
     "cargo run --release -p haloracle-solidity-verifier --bin generate-verifier";
 
-/// The committed contract, from the repository's root.
-pub const CONTRACT_PATH: &str = "contracts/generated/Halo2Verifier.sol";
+/// Name of the committed contract of a shape.
+pub fn contract_name(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Narrow => "Halo2Verifier",
+        Shape::Wide => "Halo2VerifierWide",
+    }
+}
+
+/// Where the committed contract of a shape lies in the repository.
+pub fn contract_path(shape: Shape) -> String {
+    format!("contracts/generated/{}.sol", contract_name(shape))
+}
 
 /// Public seed of the development setup that the committed contract belongs to is the keccak-256
 /// of this text. Anybody can forge proofs under it.
@@ -73,18 +83,23 @@ pub enum GenerateError {
 /// Generator of the verifier of one constraint system.
 #[derive(Clone, Debug)]
 pub struct Verifier {
+    name: &'static str,
     cs: ConstraintSystem<Fr>,
     shape_hash: [u8; 32],
     protocol: Protocol,
 }
 
 impl Verifier {
-    /// The machine's verifier.
+    /// The verifier of a shape of the machine.
     ///
     /// # Errors
     /// As [`Self::of`].
-    pub fn machine() -> Result<Self, GenerateError> {
-        Self::of(shape::constraint_system(), shape::shape_hash())
+    pub fn machine(shape: Shape) -> Result<Self, GenerateError> {
+        let verifier = Self::of(shape.constraint_system(), shape_hash(shape))?;
+        Ok(Self {
+            name: contract_name(shape),
+            ..verifier
+        })
     }
 
     /// The verifier of `cs`, which `shape_hash` names in the key digest.
@@ -94,6 +109,7 @@ impl Verifier {
     pub fn of(cs: ConstraintSystem<Fr>, shape_hash: [u8; 32]) -> Result<Self, GenerateError> {
         let protocol = Protocol::new(&cs)?;
         Ok(Self {
+            name: "Halo2Verifier",
             cs,
             shape_hash,
             protocol,
@@ -106,7 +122,7 @@ impl Verifier {
     /// # Errors
     /// [`GenerateError::Render`].
     pub fn generate(&self, srs: &SrsVerifierPart) -> Result<String, GenerateError> {
-        contract::render(&self.cs, &self.protocol, &self.shape_hash, srs)
+        contract::render(self.name, &self.cs, &self.protocol, &self.shape_hash, srs)
     }
 
     /// Bytes of every proof.

@@ -15,7 +15,7 @@ import {IHalo2Verifier} from "../interfaces/IHalo2Verifier.sol";
 /// evaluations: E_ADVICE_0 is advice column 0 at x, E_ADVICE_0_NEXT the same at omega x. The
 /// fallback owns all of memory. Without enough gas the call reverts, so that nobody can turn a
 /// valid proof into a verdict of false by sparing gas.
-contract Halo2Verifier {
+contract {{ name }} {
     /// @notice The called function does not exist.
     error UnknownFunction(bytes4 selector);
 

@@ -5,8 +5,9 @@ mod common;
 use std::process::Command;
 
 use common::{Bench, solc};
+use haloracle_prover::Shape;
 use haloracle_solidity_verifier::{
-    COMMAND, CONTRACT_PATH, GenerateError, SrsVerifierPart, Verifier, calldata,
+    COMMAND, GenerateError, SrsVerifierPart, Verifier, calldata, contract_path,
 };
 
 /// Largest code a chain takes.
@@ -19,13 +20,13 @@ const GAS_BUDGET: u64 = 340_000;
 #[test]
 fn the_committed_contract_is_what_the_generator_writes() {
     let part = SrsVerifierPart::new(&common::srs(1));
-    let source = Verifier::machine()
+    let source = Verifier::machine(haloracle_prover::Shape::Narrow)
         .and_then(|v| v.generate(&part))
         .expect("generates");
-    let committed = std::fs::read_to_string(solc::root().join(CONTRACT_PATH)).expect("committed");
+    let committed = std::fs::read_to_string(solc::root().join(contract_path(Shape::Narrow))).expect("committed");
     assert!(
         source == committed,
-        "{CONTRACT_PATH} is out of date: run `{COMMAND}`"
+        "the committed contract is out of date: run `{COMMAND}`"
     );
 }
 
@@ -52,7 +53,7 @@ fn the_command_writes_the_same_bytes_and_refuses_a_capped_degree() {
     assert!(!path.exists(), "no partial file");
 
     assert!(run("5").status.success());
-    let committed = std::fs::read(solc::root().join(CONTRACT_PATH)).expect("committed");
+    let committed = std::fs::read(solc::root().join(contract_path(Shape::Narrow))).expect("committed");
     assert!(std::fs::read(&path).expect("written") == committed);
 }
 
@@ -65,7 +66,7 @@ fn the_setup_part_is_the_setup_whatever_its_size() {
 
 #[test]
 fn proof_and_key_have_the_lengths_of_the_prover() {
-    let verifier = Verifier::machine().expect("the machine is supported");
+    let verifier = Verifier::machine(haloracle_prover::Shape::Narrow).expect("the machine is supported");
     assert_eq!(
         verifier.proof_len(),
         haloracle_prover::proof::evm_proof_bytes()
@@ -76,7 +77,7 @@ fn proof_and_key_have_the_lengths_of_the_prover() {
 
 #[test]
 fn code_and_gas_stay_in_their_budgets() {
-    let source = std::fs::read_to_string(solc::root().join(CONTRACT_PATH)).expect("committed");
+    let source = std::fs::read_to_string(solc::root().join(contract_path(Shape::Narrow))).expect("committed");
     let code = solc::verifier(&source).len();
     println!("runtime code: {code} bytes");
     assert!(code <= CODE_BUDGET && CODE_BUDGET <= CODE_LIMIT);

@@ -28,7 +28,7 @@ fn without(source: &str, check: &str, instead: &str) -> Vec<u8> {
 fn every_calldata_and_key_check_is_needed() {
     let bench = Bench::small();
     let part = SrsVerifierPart::new(&bench.srs);
-    let source = Verifier::machine()
+    let source = Verifier::machine(haloracle_prover::Shape::Narrow)
         .and_then(|v| v.generate(&part))
         .expect("generates");
     let valid = calldata(&KEY, &bench.proof.instances, &bench.proof.evm);

@@ -138,7 +138,7 @@ fn other_functions_answer_or_revert() {
             .call(VERIFIER, &Keccak256::digest(signature)[..4])
             .0
     };
-    let shape = haloracle_prover::shape_hash().to_vec();
+    let shape = haloracle_prover::shape_hash(haloracle_prover::Shape::Narrow).to_vec();
     assert_eq!(call("shapeHash()"), Outcome::Return(shape));
     assert_eq!(
         call("srsHash()"),
@@ -353,7 +353,7 @@ fn keys_of_other_models_and_setups_are_rejected() {
     // The same key data and proof under a verifier of another setup.
     let srs = haloracle_prover::Srs::unsafe_setup(1, [7; 32]).expect("k is small");
     let part = haloracle_solidity_verifier::SrsVerifierPart::new(&srs);
-    let source = haloracle_solidity_verifier::Verifier::machine()
+    let source = haloracle_solidity_verifier::Verifier::machine(haloracle_prover::Shape::Narrow)
         .and_then(|verifier| verifier.generate(&part))
         .expect("generates");
     let mut chain = bench.chain.clone();

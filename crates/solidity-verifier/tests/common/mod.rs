@@ -168,7 +168,7 @@ impl Bench {
         let tag = std::array::from_fn(|byte| byte as u8 * 5 + 1);
         let proof = keys.prove(raw, &tag).expect("input has a proof");
         let part = SrsVerifierPart::new(&srs);
-        let source = Verifier::machine()
+        let source = Verifier::machine(haloracle_prover::Shape::Narrow)
             .and_then(|v| v.generate(&part))
             .expect("generates");
         let mut chain = Chain::default();

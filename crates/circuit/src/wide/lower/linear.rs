@@ -99,16 +99,32 @@ pub(super) fn choose(
     })
 }
 
+/// The packing for local rows of four inputs, where they take fewer rows than a block of lanes
+/// per input. Its `exponents` counts positions.
+fn dotted(packing: Packing, units: usize, inputs: usize) -> Option<Packing> {
+    let most = (PACKING_BITS / packing.bits) as usize;
+    let positions = units.div_ceil(most);
+    let per_exponent = units.div_ceil(positions);
+    let rows = positions * (inputs.div_ceil(CELLS) + per_exponent);
+    let blocks = inputs * packing.exponents.div_ceil(LANES)
+        + packing.per_exponent * packing.exponents.div_ceil(CELLS);
+    (rows < blocks).then_some(Packing {
+        bits: packing.bits,
+        per_exponent,
+        exponents: 1,
+    })
+}
+
 /// Weights of consecutive units, packed.
 pub(in crate::wide) fn pack(weights: &[i64], packing: Packing) -> Vec<Fr> {
+    let step = power_of_two(packing.bits);
     let chunks = weights.chunks(packing.per_exponent);
-    chunks
-        .map(|units| {
-            units.iter().rev().fold(Fr::ZERO, |sum, w| {
-                sum * power_of_two(packing.bits) + signed(*w)
-            })
-        })
-        .collect()
+    let pack = |units: &[i64]| {
+        let nonzero = units.iter().rposition(|w| *w != 0).map_or(0, |at| at + 1);
+        let units = units[..nonzero].iter().rev();
+        units.fold(Fr::ZERO, |sum, w| sum * step + signed(*w))
+    };
+    chunks.map(pack).collect()
 }
 
 impl Builder<'_> {
@@ -119,6 +135,11 @@ impl Builder<'_> {
         let error = node_error(self.model, node, saturates.contains(&true));
         let name = self.model.nodes[node].name.clone();
         let packing = choose(&name, &error, units, columns.len(), 1)?;
+        if let Some(packing) = dotted(packing, units, columns.len()) {
+            self.packings[node] = Some(packing);
+            self.dots(node, packing, &columns, saturates);
+            return Ok(());
+        }
         self.packings[node] = Some(packing);
         self.claims(
             node,
@@ -135,6 +156,43 @@ impl Builder<'_> {
             self.fold_product(&weights, Hold::Fresh, source);
         }
         Ok(())
+    }
+
+    /// A matrix of few units: each position holds the units of one field element, whose claims
+    /// are followed by local rows of four inputs, with packed weights as coefficients.
+    fn dots(
+        &mut self,
+        node: usize,
+        packing: Packing,
+        columns: &[(u32, Vec<i64>)],
+        saturates: &[bool],
+    ) {
+        let units = saturates.len();
+        let one = Packing {
+            exponents: 1,
+            ..packing
+        };
+        for position in (0..units.div_ceil(packing.per_exponent)).rev() {
+            let first = position * packing.per_exponent;
+            let unit = |slot: usize| (first + slot < units).then_some(first + slot);
+            self.claims(node, one, unit, saturates);
+            // The position goes on after its claims.
+            let last = self.rows.len() - 1;
+            self.rows[last].fixed.close = false;
+            for chunk in columns.chunks(CELLS) {
+                let mut values = [Value::Zero; CELLS];
+                let mut coefficients = [Fr::ZERO; CELLS];
+                for (lane, (wire, column)) in chunk.iter().enumerate() {
+                    let until = units.min(first + packing.per_exponent);
+                    values[lane] = Value::Wire(*wire);
+                    coefficients[lane] = pack(&column[first..until], packing)[0];
+                }
+                let at = self.close_with(values, coefficients);
+                self.rows[at].fixed.close = false;
+            }
+            let last = self.rows.len() - 1;
+            self.rows[last].fixed.close = true;
+        }
     }
 
     /// Per wire that the node reads with a weight, the weights of all units.
