@@ -1,7 +1,5 @@
 //! Why a file cannot be imported: where, what is supported, and what to do.
 
-use haloracle_model::FloatError;
-
 use crate::MAX_BYTES;
 use crate::ops::supported;
 
@@ -32,16 +30,22 @@ pub enum OnnxError {
         /// What the decoder met.
         reason: String,
     },
-    /// The operator set's version is outside the supported range.
+    /// The version of an operator set is outside the supported range.
     #[error(
-        "`{file}` uses opset {version}; supported are {} to {}: export it with one of these, \
-         such as 17", crate::OPSETS.start(), crate::OPSETS.end()
+        "`{file}` uses opset {version} of {domain}; supported are {first} to {last}: export it with \
+         one of these"
     )]
     Opset {
         /// The file.
         file: String,
-        /// Its opset.
+        /// The operator set.
+        domain: &'static str,
+        /// The version that the file uses.
         version: i64,
+        /// First version that is read.
+        first: i64,
+        /// Last version that is read.
+        last: i64,
     },
     /// Inputs, outputs or structure of the graph.
     #[error("`{file}`: {what}")]
@@ -90,14 +94,5 @@ pub enum OnnxError {
         op: String,
         /// What is wrong, and what is supported.
         what: String,
-    },
-    /// The network as a whole.
-    #[error("`{file}`: {source}")]
-    Float {
-        /// The file.
-        file: String,
-        /// What is wrong.
-        #[source]
-        source: FloatError,
     },
 }

@@ -1,20 +1,46 @@
-//! From the decoded file to the normalized float chain.
+//! From the decoded file to the float graph: inputs, order of evaluation, outputs.
 
 use std::collections::HashMap;
 
-use haloracle_model::{Chain, FloatModel};
+use haloracle_model::graph::{FloatGraph, FloatOp, Function, Task};
 
-use crate::OPSETS;
+use crate::builder::{Builder, fold};
+use crate::call::Call;
 use crate::error::OnnxError;
-use crate::ops::{self, Call, Value};
+use crate::inputs::{InputTensor, inputs};
+use crate::ops;
 use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use crate::tensor::{FLOAT, Tensor, elements, type_name};
+use crate::schedule::{label, schedule};
+use crate::tensor::{BOOL, DOUBLE, FLOAT, Tensor};
+use crate::value::{Elem, Kind, Value};
+use crate::{ML_OPSETS, OPSETS};
 
-/// Most input features: a limit on memory before any weight backs the declared size.
-const MAX_FEATURES: usize = 1 << 16;
+/// What a file gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// The float graph; its features are the inputs' elements, one input after the other.
+    pub graph: FloatGraph,
+    /// The inputs, in order.
+    pub inputs: Vec<InputTensor>,
+    /// The outputs that the graph's outputs come from, in order.
+    pub outputs: Vec<String>,
+    /// Choices that were made while reading, for people.
+    pub notes: Vec<String>,
+}
 
-/// Imports a decoded model; `file` is for errors, `name` becomes the model's.
-pub(crate) fn import(file: &str, name: &str, model: &ModelProto) -> Result<FloatModel, OnnxError> {
+/// Versions of the operator sets that a file uses.
+pub(crate) struct Opsets {
+    own: Option<i64>,
+    ml: Option<i64>,
+}
+
+/// Whether a domain is ONNX's own.
+pub(crate) fn own(domain: &str) -> bool {
+    domain.is_empty() || domain == "ai.onnx"
+}
+
+/// Reads a decoded model; `file` is for errors, `name` becomes the model's.
+pub(crate) fn read(file: &str, name: &str, model: &ModelProto) -> Result<Imported, OnnxError> {
     let wrong = |what: String| OnnxError::Graph {
         file: file.into(),
         what,
@@ -23,7 +49,20 @@ pub(crate) fn import(file: &str, name: &str, model: &ModelProto) -> Result<Float
         file: file.into(),
         reason: "it holds no graph".into(),
     })?;
-    check_opset(file, model, graph)?;
+    let opsets = opsets(file, model)?;
+    if let Some(function) = model.functions.first() {
+        let needed = graph.node.iter().any(|node| {
+            let all = &model.functions;
+            all.iter()
+                .any(|f| f.domain == node.domain && f.name == node.op_type)
+        });
+        if needed {
+            return Err(wrong(format!(
+                "defines operators of its own (`{}`); export without local functions",
+                function.name
+            )));
+        }
+    }
     if !graph.sparse_initializer.is_empty() {
         return Err(wrong("has sparse weights; export dense ones".into()));
     }
@@ -33,24 +72,25 @@ pub(crate) fn import(file: &str, name: &str, model: &ModelProto) -> Result<Float
             return Err(wrong(format!("two weights are named `{}`", tensor.name)));
         }
     }
-    let input = single_input(graph, &initializers).map_err(wrong)?;
-    let dims = input_dims(input).map_err(wrong)?;
-    let features = elements(&dims).map_err(wrong)?;
-    if features > MAX_FEATURES {
-        return Err(wrong(format!(
-            "input `{}` has {features} features; at most {MAX_FEATURES} are supported",
-            input.name
-        )));
-    }
-    let output = single_output(graph).map_err(wrong)?;
-    let order = schedule(file, graph, &output.name, &input.name, &initializers)?;
+    let inputs = inputs(graph, &initializers).map_err(wrong)?;
+    let mut notes = Vec::new();
+    let outputs = outputs(graph, &mut notes).map_err(wrong)?;
+    let names: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).collect();
+    let order = schedule(file, graph, &names, &inputs, &initializers)?;
 
-    let mut chain = Chain::new(name, features);
-    let mut version = 0;
+    let features = inputs.iter().map(InputTensor::len).sum();
+    let mut builder = Builder::new(features);
     let mut values: HashMap<&str, Value> = HashMap::new();
-    values.insert(&input.name, Value::Activations { dims, version });
-    for index in order {
-        let node = &graph.node[index];
+    let mut first = 0;
+    for input in &inputs {
+        let wires = first..first + input.len();
+        first = wires.end;
+        let elems = wires.map(|wire| Elem::Wire(wire as u32, 0)).collect();
+        let value = Value::wires(input.dims.clone(), elems, input.kind.clone());
+        values.insert(&input.name, value);
+    }
+    for index in &order {
+        let node = &graph.node[*index];
         for name in node.input.iter().filter(|name| !name.is_empty()) {
             if let Some(tensor) = initializers.get(name.as_str())
                 && !values.contains_key(name.as_str())
@@ -58,234 +98,174 @@ pub(crate) fn import(file: &str, name: &str, model: &ModelProto) -> Result<Float
                 values.insert(name, Value::Constant(decode(file, tensor)?));
             }
         }
-        let value = call(file, index, node, &values, &mut chain, &mut version)?;
-        values.insert(&node.output[0], value);
+        let results = call(
+            file,
+            *index,
+            node,
+            &opsets,
+            &values,
+            &mut builder,
+            &mut notes,
+        )?;
+        for (name, value) in node.output.iter().zip(results) {
+            if !name.is_empty() {
+                values.insert(name, value);
+            }
+        }
     }
-    match values.get(output.name.as_str()) {
-        Some(Value::Activations { version: v, .. }) if *v == version => {}
-        Some(Value::Constant(_)) => {
+
+    let mut results = Vec::new();
+    let mut elems = Vec::new();
+    for name in &names {
+        let value = values
+            .get(name)
+            .ok_or_else(|| wrong(format!("no node computes the output `{name}`")))?;
+        if let Value::Constant(_) = value {
             return Err(wrong(format!(
-                "output `{}` is constant: it does not depend on the input",
-                output.name
+                "output `{name}` is constant: it does not depend on the input"
             )));
         }
-        _ => return Err(wrong(branch(&output.name))),
+        elems.extend(value.elems().map_err(wrong)?);
+        results.push(value);
     }
-    chain.finish().map_err(|source| OnnxError::Float {
-        file: file.into(),
-        source,
+    builder.label = "output".into();
+    if builder.is_swapped(&elems) {
+        elems.truncate(1);
+        notes.push(format!(
+            "output `{}` is the score of the second class alone: of an SVM's two scores \
+             onnxruntime gives each in the other's place",
+            names[0]
+        ));
+    }
+    let task = task(model, graph, &order, &results, &elems, &builder);
+    let wires = builder.wires(&elems).map_err(wrong)?;
+    let (nodes, outputs) = fold(builder, wires).map_err(wrong)?;
+    Ok(Imported {
+        graph: FloatGraph {
+            name: name.into(),
+            features,
+            nodes,
+            outputs,
+            task,
+        },
+        outputs: names.into_iter().map(str::to_owned).collect(),
+        inputs,
+        notes,
     })
 }
 
-/// Whether a domain is ONNX's own.
-fn own(domain: &str) -> bool {
-    domain.is_empty() || domain == "ai.onnx"
-}
-
-fn check_opset(file: &str, model: &ModelProto, graph: &GraphProto) -> Result<(), OnnxError> {
-    let version = model
-        .opset_import
-        .iter()
-        .find(|set| own(&set.domain))
-        .map(|set| set.version);
-    match version {
-        Some(version) if OPSETS.contains(&version) => Ok(()),
-        Some(version) => Err(OnnxError::Opset {
-            file: file.into(),
-            version,
-        }),
-        // A file of foreign operators alone need not import ONNX's own.
-        None => Err(match graph.node.iter().position(|n| !own(&n.domain)) {
-            Some(index) => unsupported(file, index, &graph.node[index]),
-            None => OnnxError::Decode {
-                file: file.into(),
-                reason: "it names no operator set".into(),
-            },
-        }),
-    }
-}
-
-fn unsupported(file: &str, index: usize, node: &NodeProto) -> OnnxError {
-    let op = if own(&node.domain) {
-        node.op_type.clone()
-    } else {
-        format!("{}.{}", node.domain, node.op_type)
+fn opsets(file: &str, model: &ModelProto) -> Result<Opsets, OnnxError> {
+    let mut found = Opsets {
+        own: None,
+        ml: None,
     };
-    OnnxError::UnsupportedOperator {
-        file: file.into(),
-        index,
-        node: label(node),
-        op,
+    for set in &model.opset_import {
+        let (slot, known) = match set.domain.as_str() {
+            domain if own(domain) => (&mut found.own, OPSETS),
+            "ai.onnx.ml" => (&mut found.ml, ML_OPSETS),
+            // Operators of other domains are refused where they are used.
+            _ => continue,
+        };
+        if !known.contains(&set.version) || slot.is_some_and(|version| version != set.version) {
+            return Err(OnnxError::Opset {
+                file: file.into(),
+                domain: if own(&set.domain) {
+                    "ai.onnx"
+                } else {
+                    "ai.onnx.ml"
+                },
+                version: set.version,
+                first: *known.start(),
+                last: *known.end(),
+            });
+        }
+        *slot = Some(set.version);
     }
+    if model.opset_import.is_empty() {
+        return Err(OnnxError::Decode {
+            file: file.into(),
+            reason: "it names no operator set".into(),
+        });
+    }
+    Ok(found)
 }
 
-fn single_input<'g>(
+/// The outputs to compute: scores where there are any, labels otherwise.
+fn outputs<'g>(
     graph: &'g GraphProto,
-    initializers: &HashMap<&str, &TensorProto>,
-) -> Result<&'g ValueInfoProto, String> {
-    // Before IR version 4 weights were listed as inputs too.
-    let inputs: Vec<&ValueInfoProto> = graph
-        .input
-        .iter()
-        .filter(|input| !initializers.contains_key(input.name.as_str()))
-        .collect();
-    match inputs[..] {
-        [input] => Ok(input),
-        [] => Err("has no input; a model takes exactly one tensor".into()),
-        _ => Err(format!(
-            "has {} inputs ({}); a model takes exactly one tensor: concatenate them before export",
-            inputs.len(),
-            names(&inputs)
-        )),
+    notes: &mut Vec<String>,
+) -> Result<Vec<&'g ValueInfoProto>, String> {
+    let is_label = |output: &&ValueInfoProto| {
+        let tensor = output.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+        tensor
+            .is_some_and(|tensor| !matches!(i64::from(tensor.elem_type), 0 | FLOAT | DOUBLE | BOOL))
+    };
+    let (labels, scores): (Vec<_>, Vec<_>) = graph.output.iter().partition(is_label);
+    let names = |outputs: &[&ValueInfoProto]| -> String {
+        let names: Vec<String> = outputs.iter().map(|o| format!("`{}`", o.name)).collect();
+        names.join(", ")
+    };
+    if graph.output.is_empty() {
+        return Err("has no output".into());
     }
-}
-
-fn single_output(graph: &GraphProto) -> Result<&ValueInfoProto, String> {
-    match &graph.output[..] {
-        [output] => Ok(output),
-        [] => Err("has no output; a model gives exactly one tensor".into()),
-        outputs => Err(format!(
-            "has {} outputs ({}); a model gives exactly one tensor: export only the one you need",
-            outputs.len(),
-            names(&outputs.iter().collect::<Vec<_>>())
-        )),
+    if scores.is_empty() {
+        if labels.len() > 1 {
+            return Err(format!(
+                "has several integer outputs ({}); export only the one you need",
+                names(&labels)
+            ));
+        }
+        return Ok(labels);
     }
-}
-
-fn names(values: &[&ValueInfoProto]) -> String {
-    let names: Vec<String> = values.iter().map(|v| format!("`{}`", v.name)).collect();
-    names.join(", ")
-}
-
-/// Shape of the input with a batch of 1: the first of several axes may be symbolic.
-fn input_dims(input: &ValueInfoProto) -> Result<Vec<usize>, String> {
-    let name = &input.name;
-    let tensor = input
-        .r#type
-        .as_ref()
-        .and_then(|t| t.tensor_type.as_ref())
-        .ok_or_else(|| format!("input `{name}` is not a tensor"))?;
-    if i64::from(tensor.elem_type) != FLOAT {
-        return Err(format!(
-            "input `{name}` has type {}; only float32 is supported: export with a float32 input",
-            type_name(i64::from(tensor.elem_type))
+    if !labels.is_empty() {
+        notes.push(format!(
+            "output {} (the class) is left out: the class is read off {}",
+            names(&labels),
+            names(&scores)
         ));
     }
-    let shape = tensor.shape.as_ref().ok_or_else(|| {
-        format!("input `{name}` has no shape; export with a fixed number of features")
-    })?;
-    let rank = shape.dim.len();
-    if rank == 0 {
-        return Err(format!("input `{name}` is a single number without an axis"));
+    if scores.len() > 1 {
+        notes.push(format!(
+            "the outputs {} are joined in this order",
+            names(&scores)
+        ));
     }
-    shape
-        .dim
-        .iter()
-        .enumerate()
-        .map(|(axis, dim)| {
-            let batch = axis == 0 && rank > 1;
-            match dim.dim_value {
-                Some(1) if batch => Ok(1),
-                Some(size) if batch && size > 1 => Err(format!(
-                    "input `{name}` has a batch of {size}; export with a batch of 1 or a \
-                     symbolic one"
-                )),
-                Some(size) if size > 0 => {
-                    usize::try_from(size).map_err(|_| format!("input `{name}`: axis of {size}"))
-                }
-                _ if batch => Ok(1),
-                _ => Err(format!(
-                    "axis {axis} of input `{name}` has no fixed size{}; only the batch axis may \
-                     be symbolic",
-                    dim.dim_param
-                        .as_ref()
-                        .map_or(String::new(), |p| format!(" (`{p}`)"))
-                )),
-            }
-        })
-        .collect()
+    Ok(scores)
 }
 
-/// Nodes that the output needs, each after the nodes it reads.
-fn schedule(
-    file: &str,
+/// What the outputs mean.
+fn task(
+    model: &ModelProto,
     graph: &GraphProto,
-    output: &str,
-    input: &str,
-    initializers: &HashMap<&str, &TensorProto>,
-) -> Result<Vec<usize>, OnnxError> {
-    let wrong = |what: String| OnnxError::Graph {
-        file: file.into(),
-        what,
+    order: &[usize],
+    results: &[&Value],
+    elems: &[Elem],
+    builder: &Builder,
+) -> Task {
+    let [value] = results else {
+        return Task::Regression;
     };
-    let mut producers: HashMap<&str, usize> = HashMap::new();
-    for (index, node) in graph.node.iter().enumerate() {
-        for name in node.output.iter().filter(|name| !name.is_empty()) {
-            let taken = name == input || initializers.contains_key(name.as_str());
-            if taken || producers.insert(name, index).is_some() {
-                return Err(wrong(format!("`{name}` is computed twice")));
-            }
-        }
+    if matches!(value.kind(), Kind::Int | Kind::Text(_)) {
+        return Task::Class;
     }
-    let Some(last) = producers.get(output) else {
-        return Err(wrong(format!("no node computes the output `{output}`")));
-    };
-    // Depth first without recursion: a node is entered, then left once its inputs are done.
-    #[derive(Clone, Copy, PartialEq)]
-    enum Mark {
-        New,
-        Open,
-        Done,
+    let classifies = graph.output.len() > 1;
+    let regresses = order
+        .iter()
+        .any(|index| graph.node[*index].op_type.ends_with("Regressor"));
+    // scikit-learn's exporter gives every classifier a label output.
+    let from_sklearn = model.producer_name == "skl2onnx" || model.producer_name == "OnnxMLTools";
+    if !classifies && (regresses || from_sklearn) {
+        return Task::Regression;
     }
-    let mut marks = vec![Mark::New; graph.node.len()];
-    let mut order = Vec::new();
-    let mut stack = vec![(*last, false)];
-    while let Some((index, leaving)) = stack.pop() {
-        let node = &graph.node[index];
-        if leaving {
-            marks[index] = Mark::Done;
-            order.push(index);
-            continue;
-        }
-        match marks[index] {
-            Mark::Done => continue,
-            Mark::Open => {
-                return Err(wrong(format!(
-                    "nodes form a cycle through node {index} `{}`",
-                    label(node)
-                )));
-            }
-            Mark::New => marks[index] = Mark::Open,
-        }
-        stack.push((index, true));
-        for name in node.input.iter().filter(|name| !name.is_empty()) {
-            match producers.get(name.as_str()) {
-                Some(producer) if marks[*producer] == Mark::Open => {
-                    return Err(wrong(format!("nodes form a cycle through `{name}`")));
-                }
-                Some(producer) => stack.push((*producer, false)),
-                None if name == input || initializers.contains_key(name.as_str()) => {}
-                None => {
-                    return Err(OnnxError::Node {
-                        file: file.into(),
-                        index,
-                        node: label(node),
-                        op: node.op_type.clone(),
-                        what: format!("reads `{name}`, which nothing provides"),
-                    });
-                }
-            }
-        }
+    if let [elem] = elems {
+        let sigmoid = matches!(builder.maker(*elem), Some(FloatOp::Map(Function::Sigmoid)));
+        return Task::Threshold(if sigmoid { 500 } else { 0 });
     }
-    Ok(order)
-}
-
-/// A node's name, or that of its first output.
-fn label(node: &NodeProto) -> String {
-    if node.name.is_empty() {
-        node.output.first().cloned().unwrap_or_default()
+    let axes = value.dims().iter().filter(|d| **d > 1).count();
+    if axes == 1 || classifies {
+        Task::Scores
     } else {
-        node.name.clone()
+        Task::Regression
     }
 }
 
@@ -301,50 +281,76 @@ fn call(
     file: &str,
     index: usize,
     node: &NodeProto,
+    opsets: &Opsets,
     values: &HashMap<&str, Value>,
-    chain: &mut Chain,
-    version: &mut usize,
-) -> Result<Value, OnnxError> {
-    let label = label(node);
-    let Some(import) = ops::find(&node.op_type).filter(|_| own(&node.domain)) else {
-        return Err(unsupported(file, index, node));
-    };
+    builder: &mut Builder,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Value>, OnnxError> {
     let fail = |what: String| OnnxError::Node {
         file: file.into(),
         index,
-        node: label.clone(),
+        node: label(node),
         op: node.op_type.clone(),
         what,
     };
-    if node.output.len() != 1 {
+    let Some(operator) = ops::find(&node.domain, &node.op_type) else {
+        return Err(unsupported(file, index, node));
+    };
+    let version = if own(&node.domain) {
+        opsets.own
+    } else {
+        opsets.ml
+    };
+    let opset = version.ok_or_else(|| {
+        fail(format!(
+            "the file names no version of the operator set `{}`",
+            if own(&node.domain) {
+                "ai.onnx"
+            } else {
+                &node.domain
+            }
+        ))
+    })?;
+    let inputs = node
+        .input
+        .iter()
+        .map(|name| values.get(name.as_str()))
+        .collect();
+    builder.label = label(node);
+    let results = (operator.import)(&mut Call {
+        node,
+        opset,
+        inputs,
+        builder,
+        notes,
+    })
+    .map_err(fail)?;
+    if results.len()
+        < node
+            .output
+            .iter()
+            .rposition(|o| !o.is_empty())
+            .map_or(0, |at| at + 1)
+    {
         return Err(fail(format!(
-            "has {} outputs; one is supported",
-            node.output.len()
+            "has {} outputs; {} are supported",
+            node.output.len(),
+            results.len()
         )));
     }
-    let mut inputs = Vec::with_capacity(node.input.len());
-    for name in &node.input {
-        let value = values.get(name.as_str());
-        if let Some(Value::Activations { version: v, .. }) = value
-            && *v != *version
-        {
-            return Err(fail(branch(name)));
-        }
-        inputs.push(value);
-    }
-    let mut call = Call {
-        node,
-        label: &label,
-        inputs,
-        chain,
-        version,
-    };
-    import(&mut call).map_err(fail)
+    Ok(results)
 }
 
-fn branch(name: &str) -> String {
-    format!(
-        "`{name}` is used more than once: branches and residual connections are not supported, \
-         only a chain of layers"
-    )
+fn unsupported(file: &str, index: usize, node: &NodeProto) -> OnnxError {
+    let op = if own(&node.domain) {
+        node.op_type.clone()
+    } else {
+        format!("{}.{}", node.domain, node.op_type)
+    };
+    OnnxError::UnsupportedOperator {
+        file: file.into(),
+        index,
+        node: label(node),
+        op,
+    }
 }

@@ -10,8 +10,14 @@ pub(crate) struct ModelProto {
     pub(crate) ir_version: i64,
     #[prost(message, repeated, tag = "8")]
     pub(crate) opset_import: Vec<OperatorSetId>,
+    /// Tool that wrote the file.
+    #[prost(string, tag = "2")]
+    pub(crate) producer_name: String,
     #[prost(message, optional, tag = "7")]
     pub(crate) graph: Option<GraphProto>,
+    /// Functions that the model defines: operators made of nodes.
+    #[prost(message, repeated, tag = "25")]
+    pub(crate) functions: Vec<FunctionProto>,
 }
 
 /// Version of one operator set.
@@ -21,6 +27,15 @@ pub(crate) struct OperatorSetId {
     pub(crate) domain: String,
     #[prost(int64, tag = "2")]
     pub(crate) version: i64,
+}
+
+/// Only its name, for the error: model-local functions are not expanded.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct FunctionProto {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    #[prost(string, tag = "10")]
+    pub(crate) domain: String,
 }
 
 /// Nodes, weights and the names of inputs and outputs.
@@ -65,12 +80,22 @@ pub(crate) struct AttributeProto {
     pub(crate) f: f32,
     #[prost(int64, tag = "3")]
     pub(crate) i: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) s: Vec<u8>,
     #[prost(message, optional, tag = "5")]
     pub(crate) t: Option<TensorProto>,
     #[prost(float, repeated, tag = "7")]
     pub(crate) floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub(crate) ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub(crate) strings: Vec<Vec<u8>>,
+    /// Which of the fields holds the value; 0 in old files.
+    #[prost(int32, tag = "20")]
+    pub(crate) r#type: i32,
+    /// Set where a function's attribute stands for the value.
+    #[prost(string, tag = "21")]
+    pub(crate) ref_attr_name: String,
 }
 
 /// A constant tensor.
@@ -84,6 +109,8 @@ pub(crate) struct TensorProto {
     pub(crate) float_data: Vec<f32>,
     #[prost(int32, repeated, tag = "5")]
     pub(crate) int32_data: Vec<i32>,
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub(crate) string_data: Vec<Vec<u8>>,
     #[prost(int64, repeated, tag = "7")]
     pub(crate) int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
@@ -92,6 +119,8 @@ pub(crate) struct TensorProto {
     pub(crate) raw_data: Option<Vec<u8>>,
     #[prost(double, repeated, tag = "10")]
     pub(crate) double_data: Vec<f64>,
+    #[prost(uint64, repeated, tag = "11")]
+    pub(crate) uint64_data: Vec<u64>,
     /// 1: the data are in another file.
     #[prost(int32, tag = "14")]
     pub(crate) data_location: i32,
@@ -106,11 +135,14 @@ pub(crate) struct ValueInfoProto {
     pub(crate) r#type: Option<TypeProto>,
 }
 
-/// A type; only tensors are read.
+/// A type: a tensor, or a sequence (of maps from class to score).
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct TypeProto {
     #[prost(message, optional, tag = "1")]
     pub(crate) tensor_type: Option<TensorTypeProto>,
+    /// Only whether it is there.
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) sequence_type: Option<Vec<u8>>,
 }
 
 /// Element type and shape.

@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 
-use haloracle_model::{Dataset, FloatModel, IntegerModel, Options, Report, SchemaSpec, quantize};
+use haloracle_model::{
+    Dataset, FloatModel, IntegerModel, Op, Options, Report, SchemaSpec, quantize,
+};
 
 fn models() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models")
@@ -60,7 +62,7 @@ fn check(onnx: &str, calibration: &str, golden: &str, options: &Options) -> (Rep
     assert_eq!(golden.x.len(), 100);
     assert_float_matches(&float, &golden);
     let (model, report) = quantize(&float, &data(calibration), options).unwrap();
-    let sigmoid = model.layers.last().unwrap().table.is_some();
+    let sigmoid = matches!(model.nodes.last().unwrap().op, Op::Table(_));
     let outcome = compare(&model, &golden, if sigmoid { 0.5 } else { 0.0 });
     println!(
         "{onnx}: t = {}, {} digits per input, agreement {:.2}, mean error {:.5} of range {:.3}; \

@@ -1,0 +1,411 @@
+//! Linear nodes: sums of few terms, dense layers, convolutions.
+
+use std::collections::HashMap;
+
+use haloracle_model::graph::{FloatConv, FloatOp, FloatUnit, Function};
+use haloracle_model::{Conv, WireId};
+
+use super::{Builder, Inputs, Pending};
+use crate::value::Elem;
+
+/// Most entries of one weight matrix: a limit on memory.
+const MAX_MATRIX: usize = 1 << 24;
+
+/// `bias + Σ coefficient · x + Σ coefficient · x · y` over elements.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Combo {
+    pub(crate) bias: f64,
+    pub(crate) terms: Vec<(Elem, f64)>,
+    pub(crate) products: Vec<(Elem, Elem, f64)>,
+}
+
+impl Combo {
+    /// The element itself.
+    pub(crate) fn single(elem: Elem) -> Self {
+        Self::sum(&[(elem, 1.0)])
+    }
+
+    /// A sum of multiples.
+    pub(crate) fn sum(terms: &[(Elem, f64)]) -> Self {
+        Self {
+            terms: terms.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// `a · b`.
+    pub(crate) fn product(a: Elem, b: Elem) -> Self {
+        Self {
+            products: vec![(a, b, 1.0)],
+            ..Self::default()
+        }
+    }
+}
+
+impl Builder {
+    /// Sums of few terms. What turns out to be a constant, or a multiple of one wire, makes no
+    /// unit.
+    pub(crate) fn combine(&mut self, combos: Vec<Combo>) -> Result<Vec<Elem>, String> {
+        self.combine_as(combos, false)
+    }
+
+    /// As [`Self::combine`], with a unit for every sum.
+    pub(super) fn sparse(&mut self, combos: Vec<Combo>) -> Result<Vec<Elem>, String> {
+        self.combine_as(combos, true)
+    }
+
+    fn combine_as(&mut self, combos: Vec<Combo>, always: bool) -> Result<Vec<Elem>, String> {
+        let read = |combo: &Combo| -> Vec<Elem> {
+            let terms = combo.terms.iter().map(|(elem, _)| *elem);
+            let products = combo.products.iter().flat_map(|(a, b, _)| [*a, *b]);
+            terms.chain(products).collect()
+        };
+        let all: Vec<Elem> = combos.iter().flat_map(read).collect();
+        self.settle_replacements(&all)?;
+        let mut inputs = Inputs::default();
+        let mut units = Vec::new();
+        let mut results = Vec::with_capacity(combos.len());
+        for combo in combos {
+            let sum = self.resolve(&combo)?;
+            if !always && sum.products.is_empty() {
+                match sum.terms[..] {
+                    [] => {
+                        results.push(Some(Elem::Const(sum.bias)));
+                        continue;
+                    }
+                    [(wire, scale)] => {
+                        let wire = Elem::Wire(wire, 0);
+                        results.push(Some(self.step(wire, Pending::Affine(scale, sum.bias))?));
+                        continue;
+                    }
+                    _ => {}
+                }
+            }
+            let mut at = |wire: WireId| inputs.position(wire);
+            units.push(FloatUnit {
+                bias: sum.bias,
+                terms: sum.terms.iter().map(|(w, c)| (at(*w), *c)).collect(),
+                products: sum
+                    .products
+                    .iter()
+                    .map(|(a, b, c)| (at(*a), at(*b), *c))
+                    .collect(),
+            });
+            results.push(None);
+        }
+        let outputs = if units.is_empty() {
+            Vec::new()
+        } else {
+            self.push(inputs.wires, FloatOp::Sparse { units })?
+        };
+        let mut made = outputs.into_iter();
+        results
+            .into_iter()
+            .map(|result| result.or_else(|| made.next()).ok_or_else(super::lost))
+            .collect()
+    }
+
+    /// An element as `scale · wire + shift`.
+    fn resolved(&self, elem: Elem) -> (Option<WireId>, f64, f64) {
+        match elem {
+            Elem::Const(value) => (None, 0.0, value),
+            Elem::Wire(wire, steps) => {
+                let (wire, steps) = match self.settled.get(&(wire, steps)) {
+                    Some(made) if self.steps.replaces(steps) => (*made, 0),
+                    _ => (wire, steps),
+                };
+                let (scale, shift) = self.steps.affine(steps);
+                (Some(wire), scale, shift)
+            }
+        }
+    }
+
+    /// A sum with pending steps multiplied out and equal terms added up.
+    fn resolve(&self, combo: &Combo) -> Result<Sum, String> {
+        let mut sum = Sum::new(combo.bias, combo.terms.len() + combo.products.len());
+        for (elem, c) in &combo.terms {
+            let (wire, scale, shift) = self.resolved(*elem);
+            sum.bias += c * shift;
+            if let Some(wire) = wire {
+                sum.term(wire, c * scale);
+            }
+        }
+        for (a, b, c) in &combo.products {
+            let (a, scale_a, shift_a) = self.resolved(*a);
+            let (b, scale_b, shift_b) = self.resolved(*b);
+            sum.bias += c * shift_a * shift_b;
+            if let Some(a) = a {
+                sum.term(a, c * scale_a * shift_b);
+            }
+            if let Some(b) = b {
+                sum.term(b, c * shift_a * scale_b);
+            }
+            if let (Some(a), Some(b)) = (a, b) {
+                sum.product(a.min(b), a.max(b), c * scale_a * scale_b);
+            }
+        }
+        sum.terms.retain(|(_, c)| *c != 0.0);
+        sum.products.retain(|(_, _, c)| *c != 0.0);
+        let parameters = sum.terms.iter().map(|(_, c)| c);
+        let parameters = parameters.chain(sum.products.iter().map(|(_, _, c)| c));
+        finite(parameters.chain([&sum.bias]))?;
+        Ok(sum)
+    }
+
+    /// Makes nodes for steps that are no arithmetic: replacements, as `x + (to − from)[x = from]`.
+    pub(super) fn settle_replacements(&mut self, elems: &[Elem]) -> Result<(), String> {
+        let mut open: Vec<Elem> = Vec::new();
+        for elem in elems {
+            if let Elem::Wire(wire, steps) = elem
+                && *steps != 0
+                && self.steps.replaces(*steps)
+                && !self.settled.contains_key(&(*wire, *steps))
+                && !open.contains(elem)
+            {
+                open.push(*elem);
+            }
+        }
+        for elem in open {
+            let Elem::Wire(wire, steps) = elem else {
+                continue;
+            };
+            let mut value = Elem::Wire(wire, 0);
+            for step in self.steps.list(steps) {
+                let Pending::Replace { from, to } = step else {
+                    value = self.step(value, step)?;
+                    continue;
+                };
+                let (from, to) = (f64::from(from), f64::from(to));
+                let away = self.step(value, Pending::Affine(1.0, -from))?;
+                let hit = self.map(Function::Zero, &[away])?;
+                let sum = Combo::sum(&[(value, 1.0), (hit[0], to - from)]);
+                value = self.sparse(vec![sum])?[0];
+            }
+            let made = self.wires(&[value])?[0];
+            self.settled.insert((wire, steps), made);
+        }
+        Ok(())
+    }
+
+    /// `bias_i + Σ_j weights_ij x_j`; `weights[i]` has one entry per element.
+    pub(crate) fn dense(
+        &mut self,
+        elems: &[Elem],
+        weights: Vec<Vec<f64>>,
+        bias: Vec<f64>,
+    ) -> Result<Vec<Elem>, String> {
+        if weights.is_empty() || elems.is_empty() {
+            return Err("multiplies by an empty matrix".into());
+        }
+        if weights.len().saturating_mul(elems.len()) > MAX_MATRIX {
+            return Err(format!(
+                "a {} × {} weight matrix exceeds the limit of {MAX_MATRIX} entries",
+                weights.len(),
+                elems.len()
+            ));
+        }
+        finite(weights.iter().flatten().chain(&bias))?;
+        self.settle_replacements(elems)?;
+        let parts: Vec<_> = elems.iter().map(|elem| self.resolved(*elem)).collect();
+        let mut inputs = Inputs::default();
+        let columns: Vec<Option<u32>> = parts
+            .iter()
+            .map(|(wire, ..)| wire.map(|wire| inputs.position(wire)))
+            .collect();
+        let plain = parts
+            .iter()
+            .all(|(wire, a, b)| wire.is_some() && *a == 1.0 && *b == 0.0)
+            && inputs.wires.len() == elems.len();
+        let (weights, bias) = if plain {
+            (weights, bias)
+        } else {
+            let bias: Vec<f64> = weights
+                .iter()
+                .zip(bias)
+                .map(|(row, b)| {
+                    b + row
+                        .iter()
+                        .zip(&parts)
+                        .map(|(w, (_, _, s))| w * s)
+                        .sum::<f64>()
+                })
+                .collect();
+            let fold = |row: Vec<f64>| {
+                let mut folded = vec![0.0; inputs.wires.len()];
+                for ((w, (_, scale, _)), column) in row.iter().zip(&parts).zip(&columns) {
+                    if let Some(column) = column {
+                        folded[*column as usize] += w * scale;
+                    }
+                }
+                folded
+            };
+            (weights.into_iter().map(fold).collect(), bias)
+        };
+        finite(weights.iter().flatten().chain(&bias))?;
+        if inputs.wires.is_empty() {
+            return Ok(bias.into_iter().map(Elem::Const).collect());
+        }
+        self.push(inputs.wires, FloatOp::Dense { weights, bias })
+    }
+
+    /// A convolution; `elems` in order channel, row, column. Zeros around the image become
+    /// padding; pending steps become part of weights and bias where every channel has its own
+    /// and padding does not forbid it.
+    pub(crate) fn conv(
+        &mut self,
+        elems: &[Elem],
+        mut shape: Conv,
+        mut weights: Vec<f64>,
+        mut bias: Vec<f64>,
+    ) -> Result<Vec<Elem>, String> {
+        self.settle_replacements(elems)?;
+        let elems = absorb_zeros(elems, &mut shape);
+        let plane = (shape.height * shape.width) as usize;
+        let channels: Option<Vec<(f64, f64)>> = elems
+            .chunks(plane.max(1))
+            .map(|channel| {
+                let mut parts = channel.iter().map(|elem| self.resolved(*elem));
+                let (_, scale, shift) = parts.next()?;
+                let same = |(wire, a, b): (Option<WireId>, f64, f64)| {
+                    wire.is_some() && a == scale && b == shift
+                };
+                let all = channel.iter().all(|elem| same(self.resolved(*elem)));
+                (all && (shift == 0.0 || shape.pads == [0; 4])).then_some((scale, shift))
+            })
+            .collect();
+        let inputs = match channels {
+            Some(steps) => {
+                fold_channels(&shape, &steps, &mut weights, &mut bias);
+                elems
+                    .iter()
+                    .filter_map(|elem| self.resolved(*elem).0)
+                    .collect()
+            }
+            None => self.wires(&elems)?,
+        };
+        finite(weights.iter().chain(&bias))?;
+        let conv = FloatConv {
+            shape,
+            weights,
+            bias,
+        };
+        self.push(inputs, FloatOp::Conv(conv))
+    }
+}
+
+/// Multiplies each channel's scale into the weights, and its shift into the bias.
+fn fold_channels(shape: &Conv, steps: &[(f64, f64)], weights: &mut [f64], bias: &mut [f64]) {
+    let taps = (shape.kernel[0] * shape.kernel[1]) as usize;
+    let per_group = (shape.channels / shape.groups) as usize;
+    let filters_per_group = (shape.filters / shape.groups) as usize;
+    for (filter, (block, bias)) in weights.chunks_mut(per_group * taps).zip(bias).enumerate() {
+        let group = filter / filters_per_group;
+        for (channel, kernel) in block.chunks_mut(taps).enumerate() {
+            let (scale, shift) = steps[group * per_group + channel];
+            if shift != 0.0 {
+                *bias += shift * kernel.iter().sum::<f64>();
+            }
+            if scale != 1.0 {
+                kernel.iter_mut().for_each(|w| *w *= scale);
+            }
+        }
+    }
+}
+
+/// Takes rows and columns of constant zeros off the image's edges and adds them to the padding.
+fn absorb_zeros(elems: &[Elem], shape: &mut Conv) -> Vec<Elem> {
+    let [channels, height, width] = [shape.channels, shape.height, shape.width].map(|v| v as usize);
+    if !elems.contains(&Elem::Const(0.0)) {
+        return elems.to_vec();
+    }
+    let zero =
+        |c: usize, y: usize, x: usize| elems[(c * height + y) * width + x] == Elem::Const(0.0);
+    let row = |y: usize| (0..channels).all(|c| (0..width).all(|x| zero(c, y, x)));
+    let column = |x: usize| (0..channels).all(|c| (0..height).all(|y| zero(c, y, x)));
+    let top = (0..height).take_while(|y| row(*y)).count();
+    if top == height {
+        return elems.to_vec();
+    }
+    let bottom = (0..height).rev().take_while(|y| row(*y)).count();
+    let left = (0..width).take_while(|x| column(*x)).count();
+    let right = (0..width).rev().take_while(|x| column(*x)).count();
+    for (pad, more) in shape.pads.iter_mut().zip([top, left, bottom, right]) {
+        *pad += more as u32;
+    }
+    shape.height -= (top + bottom) as u32;
+    shape.width -= (left + right) as u32;
+    let mut inner = Vec::new();
+    for c in 0..channels {
+        for y in top..height - bottom {
+            let start = (c * height + y) * width;
+            inner.extend_from_slice(&elems[start + left..start + width - right]);
+        }
+    }
+    inner
+}
+
+/// A sum over wires, equal terms added up.
+struct Sum {
+    bias: f64,
+    terms: Vec<(WireId, f64)>,
+    products: Vec<(WireId, WireId, f64)>,
+    /// Positions of terms and products, once there are many.
+    seen: Option<HashMap<(WireId, Option<WireId>), usize>>,
+}
+
+impl Sum {
+    fn new(bias: f64, size: usize) -> Self {
+        Self {
+            bias,
+            terms: Vec::new(),
+            products: Vec::new(),
+            seen: (size > 8).then(HashMap::new),
+        }
+    }
+
+    fn term(&mut self, wire: WireId, c: f64) {
+        let found = match &mut self.seen {
+            Some(seen) => match seen.insert((wire, None), self.terms.len()) {
+                Some(at) => {
+                    seen.insert((wire, None), at);
+                    Some(at)
+                }
+                None => None,
+            },
+            None => self.terms.iter().position(|(w, _)| *w == wire),
+        };
+        match found {
+            Some(at) => self.terms[at].1 += c,
+            None => self.terms.push((wire, c)),
+        }
+    }
+
+    fn product(&mut self, a: WireId, b: WireId, c: f64) {
+        let found = match &mut self.seen {
+            Some(seen) => match seen.insert((a, Some(b)), self.products.len()) {
+                Some(at) => {
+                    seen.insert((a, Some(b)), at);
+                    Some(at)
+                }
+                None => None,
+            },
+            None => self
+                .products
+                .iter()
+                .position(|(x, y, _)| (*x, *y) == (a, b)),
+        };
+        match found {
+            Some(at) => self.products[at].2 += c,
+            None => self.products.push((a, b, c)),
+        }
+    }
+}
+
+fn finite<'a>(mut values: impl Iterator<Item = &'a f64>) -> Result<(), String> {
+    match values.find(|v| !v.is_finite()) {
+        Some(value) => Err(format!(
+            "a weight or bias is {value}; every parameter must be finite"
+        )),
+        None => Ok(()),
+    }
+}

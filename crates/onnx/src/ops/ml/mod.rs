@@ -1,0 +1,10 @@
+//! Operators of ONNX-ML, as onnxruntime computes them.
+
+pub(super) mod features;
+mod forest;
+pub(super) mod labels;
+pub(super) mod linear;
+mod post;
+pub(super) mod svm;
+
+pub(super) mod trees;
