@@ -14,9 +14,7 @@ impl Node {
         if let Some(linear) = self.linear() {
             // Validated accumulators fit 62 bits for inputs of whole digits.
             let narrow = |(lo, hi): (i128, i128)| (lo as i64, hi as i64);
-            accumulators = (0..linear.units())
-                .map(|unit| narrow(linear.bounds(unit, x)))
-                .collect();
+            accumulators = linear.intervals(x).into_iter().map(narrow).collect();
         }
         let hull = |values: &mut dyn Iterator<Item = i64>| {
             values.fold((max, 0), |(lo, hi): (i64, i64), v| (lo.min(v), hi.max(v)))
@@ -98,7 +96,11 @@ impl IntegerModel {
             .features
             .iter()
             .flat_map(|feature| {
-                let width = i64::from(feature.hi) - i64::from(feature.lo);
+                let mut width = i64::from(feature.hi) - i64::from(feature.lo);
+                if self.privacy.inputs {
+                    // Whatever fits the slot has an answer.
+                    width = (1 << self.input_slot_bits()) - 1;
+                }
                 (0..self.input.digits)
                     .map(move |digit| (width >> (digit * self.digit_bits)).min(max) as u32)
             })

@@ -2,6 +2,11 @@
 //!
 //! A chain of layers `a(W x + b)`, which [`Chain`](crate::Chain) makes of single operators.
 
+use std::borrow::Cow;
+
+use crate::graph::{FloatGraph, FloatOp, Function, Task};
+use crate::integer::WireId;
+
 /// Most entries one weight matrix may have; a limit on memory, not of the machine.
 pub const MAX_WEIGHTS: usize = 1 << 24;
 
@@ -155,4 +160,51 @@ impl FloatModel {
 
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+impl FloatModel {
+    /// The same network as a graph.
+    pub fn graph(&self) -> FloatGraph {
+        let last = self.layers.last().map(|layer| layer.activation);
+        let mut graph = FloatGraph {
+            name: self.name.clone(),
+            features: self.features,
+            nodes: Vec::new(),
+            outputs: Vec::new(),
+            task: match (self.outputs(), last) {
+                (1, Some(Activation::Sigmoid)) => Task::Threshold(500),
+                (1, _) => Task::Threshold(0),
+                _ => Task::Scores,
+            },
+        };
+        let mut wires: Vec<WireId> = (0..self.features as WireId).collect();
+        for layer in &self.layers {
+            let op = FloatOp::Dense {
+                weights: layer.weights.clone(),
+                bias: layer.bias.clone(),
+            };
+            wires = graph.push(layer.name.clone(), wires, op);
+            let function = match layer.activation {
+                Activation::Identity => continue,
+                Activation::Relu => Function::Relu,
+                Activation::Sigmoid => Function::Sigmoid,
+            };
+            let name = format!("{}.{}", layer.name, function.name());
+            wires = graph.push(name, wires, FloatOp::Map(function));
+        }
+        graph.outputs = wires;
+        graph
+    }
+}
+
+impl<'g> From<&FloatModel> for Cow<'g, FloatGraph> {
+    fn from(model: &FloatModel) -> Self {
+        Cow::Owned(model.graph())
+    }
+}
+
+impl<'g> From<&'g FloatGraph> for Cow<'g, FloatGraph> {
+    fn from(graph: &'g FloatGraph) -> Self {
+        Cow::Borrowed(graph)
+    }
 }

@@ -12,6 +12,20 @@ const PRECISION: f64 = 1e-3;
 /// … or this part, where it saves a whole digit per input.
 const COARSE_PRECISION: f64 = 6e-3;
 
+/// … or this part, where one digit per feature is enough.
+const ONE_DIGIT_PRECISION: f64 = 2e-2;
+/// Features from this many on may be one grid, such as the pixels of an image.
+const GRID_FEATURES: usize = 32;
+
+/// How finely features are told apart, where the user does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// One digit per feature, if decimals leave enough of every feature.
+    OneDigit,
+    /// As fine as the data, in as many digits as that takes.
+    Fine,
+}
+
 /// What the user fixes about inputs and outputs; whatever is absent is calibrated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,7 +104,8 @@ impl SchemaSpec {
 /// Makes the schema of a model with `features` inputs for digits of `digit_bits`.
 ///
 /// `margin` is the part of each calibrated range that is added on both sides of it; a
-/// feature that is never negative keeps its lower end at or above zero.
+/// feature that is never negative keeps its lower end at or above zero. Features of one list of
+/// `channels` get the same decimals and box, as do the features of a grid.
 ///
 /// # Errors
 /// A schema or data of another width, or a box that does not fit 32-bit integers.
@@ -100,6 +115,8 @@ pub fn input_schema(
     features: usize,
     margin: f64,
     digit_bits: u32,
+    channels: &[Vec<usize>],
+    precision: Precision,
 ) -> Result<InputSchema, SchemaError> {
     let wrong = |what, got| SchemaError::Features {
         what,
@@ -117,6 +134,19 @@ pub fn input_schema(
     let mut columns: Vec<Column> = (0..features)
         .map(|index| Column::new(index, spec, data, margin))
         .collect();
+    let whole = grid(&columns, spec, data);
+    for channel in channels.iter().chain(&whole) {
+        pool(&mut columns, channel);
+    }
+    if precision == Precision::OneDigit {
+        let most = (1i64 << digit_bits) - 1;
+        if let Some(features) = one_digit(&columns, most)? {
+            return Ok(InputSchema {
+                digits: 1,
+                features,
+            });
+        }
+    }
     let mut boxes = columns
         .iter()
         .map(Column::feature)
@@ -127,7 +157,7 @@ pub fn input_schema(
     let room = 1i64 << ((digits - 1).min(4) * digit_bits);
     let mut coarse = boxes.clone();
     for (column, feature) in columns.iter_mut().zip(&mut coarse) {
-        if width(feature) >= room && column.may_drop_decimal() {
+        if width(feature) >= room && column.may_drop_decimal(COARSE_PRECISION) {
             column.decimals -= 1;
             *feature = column.feature()?;
         }
@@ -141,6 +171,71 @@ pub fn input_schema(
     })
 }
 
+/// All features, if they look like the values of one grid: many, without names or bounds of
+/// their own, most of them with the same smallest value and many with the same largest.
+fn grid(columns: &[Column], spec: Option<&SchemaSpec>, data: &Dataset) -> Option<Vec<usize>> {
+    if columns.len() < GRID_FEATURES || spec.is_some() || data.names.is_some() {
+        return None;
+    }
+    let lo = columns.iter().map(|c| c.min).fold(f64::INFINITY, f64::min);
+    let hi = columns
+        .iter()
+        .map(|c| c.max)
+        .fold(f64::NEG_INFINITY, f64::max);
+    let at_lo = columns.iter().filter(|c| c.min == lo).count();
+    let near_hi = columns
+        .iter()
+        .filter(|c| c.max >= hi - 0.02 * (hi - lo))
+        .count();
+    let alike = at_lo * 2 >= columns.len() && near_hi * 4 >= columns.len();
+    alike.then(|| (0..columns.len()).collect())
+}
+
+/// Gives features one box and one precision, as far as the user has not fixed them.
+fn pool(columns: &mut [Column], features: &[usize]) {
+    let all = || features.iter().filter_map(|index| columns.get(*index));
+    let lo = all().map(|c| c.lo).fold(f64::INFINITY, f64::min);
+    let hi = all().map(|c| c.hi).fold(f64::NEG_INFINITY, f64::max);
+    let count = all().count().max(1) as f64;
+    let variance = all().map(|c| c.deviation.powi(2)).sum::<f64>() / count;
+    let fixed = all().filter(|c| c.fixed_decimals).map(|c| c.decimals).max();
+    let decimals = fixed.or(all().map(|c| c.decimals).max()).unwrap_or(0);
+    for index in features {
+        if let Some(column) = columns.get_mut(*index) {
+            column.deviation = variance.sqrt();
+            if !column.fixed_decimals {
+                column.decimals = decimals;
+            }
+            if !column.fixed_lo {
+                column.lo = lo;
+            }
+            if !column.fixed_hi {
+                column.hi = hi;
+            }
+        }
+    }
+}
+
+/// The features in one digit each; `None` if that would be too coarse for one of them.
+fn one_digit(columns: &[Column], most: i64) -> Result<Option<Vec<Feature>>, SchemaError> {
+    let mut features = Vec::with_capacity(columns.len());
+    for column in columns {
+        let mut column = column.clone();
+        let feature = loop {
+            let feature = column.feature()?;
+            if width(&feature) <= most {
+                break feature;
+            }
+            if !column.may_drop_decimal(ONE_DIGIT_PRECISION) {
+                return Ok(None);
+            }
+            column.decimals -= 1;
+        };
+        features.push(feature);
+    }
+    Ok(Some(features))
+}
+
 fn width(feature: &Feature) -> i64 {
     i64::from(feature.hi) - i64::from(feature.lo)
 }
@@ -150,14 +245,20 @@ fn digit_count(width: i64, digit_bits: u32) -> u32 {
 }
 
 /// One calibrated feature.
+#[derive(Clone)]
 struct Column {
     index: usize,
     name: String,
     deviation: f64,
     decimals: u8,
     fixed_decimals: bool,
+    /// Smallest and largest calibrated value.
+    min: f64,
+    max: f64,
     lo: f64,
     hi: f64,
+    fixed_lo: bool,
+    fixed_hi: bool,
 }
 
 impl Column {
@@ -190,6 +291,10 @@ impl Column {
             deviation,
             decimals: fixed.unwrap_or_else(|| choose_decimals(&values, deviation)),
             fixed_decimals: fixed.is_some(),
+            min,
+            max,
+            fixed_lo: given.is_some_and(|f| f.lo.is_some()),
+            fixed_hi: given.is_some_and(|f| f.hi.is_some()),
             lo: given
                 .and_then(|f| f.lo)
                 .unwrap_or_else(|| natural(min - margin * range)),
@@ -197,9 +302,9 @@ impl Column {
         }
     }
 
-    fn may_drop_decimal(&self) -> bool {
+    fn may_drop_decimal(&self, precision: f64) -> bool {
         let error = 0.5 / 10f64.powi(i32::from(self.decimals) - 1);
-        !self.fixed_decimals && self.decimals > 0 && error <= COARSE_PRECISION * self.deviation
+        !self.fixed_decimals && self.decimals > 0 && error <= precision * self.deviation
     }
 
     fn feature(&self) -> Result<Feature, SchemaError> {

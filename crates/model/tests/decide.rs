@@ -25,6 +25,7 @@ fn empty(features: usize, hi: i32, digit_bits: u32, digits: u32) -> IntegerModel
         },
         nodes: Vec::new(),
         output: Vec::new(),
+        privacy: Default::default(),
     }
 }
 

@@ -303,6 +303,7 @@ fn digits(count: usize) -> IntegerModel {
         },
         nodes: Vec::new(),
         output: Vec::new(),
+        privacy: Default::default(),
     }
 }
 

@@ -141,6 +141,8 @@ fn probabilities_step_by_round_numbers() {
             digit_bits: Some(digit_bits),
             max_error: 0.5,
             min_agreement: 0.5,
+            // A box that reaches the flat ends of the sigmoid.
+            margin: 5.0,
             ..Options::default()
         };
         let (integer, _) = quantized(&model, rows.clone(), &options);
@@ -361,5 +363,5 @@ fn hidden_weights_keep_sixteen_bits_where_large_terms_cancel() {
     let (integer, report) = quantized(&chain.finish().unwrap(), cancelling_rows(), &options);
     let largest = dense(&integer)[1][0][0];
     assert!((60_000..1 << 16).contains(&largest), "{largest}");
-    assert_eq!(report.layers[1].weight_bits, 16);
+    assert_eq!(report.nodes[1].weight_bits, 16);
 }

@@ -207,7 +207,7 @@ fn the_report_counts_and_draws() {
     assert!(report.error.p50 <= report.error.p90 && report.error.p99 <= report.error.max);
     assert_eq!(report.histogram.counts.iter().sum::<u64>(), 120);
     assert_eq!(report.points.len(), 120);
-    assert_eq!(report.layers[0].values, 720);
+    assert_eq!(report.nodes[0].values, 720);
     assert_eq!(report.whole_box.points, 500);
     assert!(report.whole_box.agreement > 0.9, "{:?}", report.whole_box);
     assert!(
@@ -215,8 +215,8 @@ fn the_report_counts_and_draws() {
         "{:?}",
         report.whole_box
     );
-    for layer in &report.layers {
-        assert!(layer.box_min <= layer.seen_min && layer.seen_max <= layer.box_max);
+    for node in &report.nodes {
+        assert!(node.reachable.0 <= node.seen.0 && node.seen.1 <= node.reachable.1);
     }
     // A ReLU of zero is a digit clamped at 0.
     let zeros = rows
@@ -224,7 +224,7 @@ fn the_report_counts_and_draws() {
         .flat_map(|r| model.run(r).unwrap().linear[0].clone())
         .filter(|v| *v < 0.0)
         .count();
-    assert!(report.layers[0].clamped_low.abs_diff(zeros as u64) < 20);
+    assert!(report.nodes[0].clamped_low.abs_diff(zeros as u64) < 20);
 
     let json = serde_json::to_vec(&report).unwrap();
     assert_eq!(serde_json::from_slice::<Report>(&json).unwrap(), report);

@@ -29,6 +29,7 @@ fn empty(input: &InputSchema) -> IntegerModel {
         input: input.clone(),
         nodes: Vec::new(),
         output: Vec::new(),
+        privacy: Default::default(),
     }
 }
 

@@ -58,6 +58,7 @@ impl IntegerModel {
             input,
             nodes: Vec::new(),
             output,
+            privacy: Default::default(),
         };
         let mut wires: Vec<WireId> = (0..model.input_wires() as WireId).collect();
         for layer in layers {

@@ -42,6 +42,22 @@ pub struct Tap {
     pub weight: usize,
 }
 
+/// A run of terms with one weight: outputs `output..output + count` read the inputs `input`,
+/// `input + stride`, ….
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Index into [`Conv::weights`].
+    pub weight: usize,
+    /// First output.
+    pub output: usize,
+    /// First input.
+    pub input: usize,
+    /// Number of terms.
+    pub count: usize,
+    /// Step between inputs.
+    pub stride: usize,
+}
+
 impl Conv {
     /// Output rows and columns; 0 where the kernel does not fit.
     pub fn output_size(&self) -> [u32; 2] {
@@ -105,6 +121,57 @@ impl Conv {
                 })
             })
         })
+    }
+
+    /// Calls `run` with every term of every output, as runs along rows of outputs, filter by
+    /// filter. The fast way through a convolution; [`Self::taps`] are the same terms by output.
+    pub fn spans(&self, mut run: impl FnMut(Span)) {
+        let [rows, columns] = self.output_size().map(|v| v as usize);
+        let channels = (self.channels / self.groups) as usize;
+        let per_group = (self.filters / self.groups) as usize;
+        let [kernel_rows, kernel_columns] = self.kernel.map(|v| v as usize);
+        let inside = [0, 1].map(|axis| {
+            let taps = [kernel_rows, kernel_columns][axis];
+            let outputs = [rows, columns][axis];
+            (0..taps)
+                .map(|tap| self.outputs_inside(axis, tap, outputs))
+                .collect::<Vec<_>>()
+        });
+        for filter in 0..self.filters as usize {
+            let group = filter / per_group;
+            for channel in 0..channels {
+                let plane = (group * channels + channel) * self.height as usize;
+                for (ky, (top, bottom)) in inside[0].iter().enumerate() {
+                    for (kx, (left, right)) in inside[1].iter().enumerate() {
+                        let weight = ((filter * channels + channel) * kernel_rows + ky)
+                            * kernel_columns
+                            + kx;
+                        for row in *top..*bottom {
+                            let (Some(y), Some(x)) =
+                                (self.source(0, row, ky), self.source(1, *left, kx))
+                            else {
+                                continue;
+                            };
+                            run(Span {
+                                weight,
+                                output: (filter * rows + row) * columns + left,
+                                input: (plane + y) * self.width as usize + x,
+                                count: right - left,
+                                stride: self.stride[1] as usize,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The range of output rows or columns for which a tap lies inside the image.
+    fn outputs_inside(&self, axis: usize, tap: usize, outputs: usize) -> (usize, usize) {
+        let first = (0..outputs).find(|output| self.source(axis, *output, tap).is_some());
+        let Some(first) = first else { return (0, 0) };
+        let inside = (first..outputs).take_while(|o| self.source(axis, *o, tap).is_some());
+        (first, first + inside.count())
     }
 
     /// Row (axis 0) or column (axis 1) of the image that a tap of an output reads.

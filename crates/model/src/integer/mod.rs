@@ -15,6 +15,7 @@
 
 mod build;
 mod conv;
+mod private;
 mod run;
 mod trees;
 mod validate;
@@ -25,8 +26,9 @@ use serde::{Deserialize, Serialize};
 pub use crate::error::ModelError;
 use crate::words;
 pub use build::{ChainModel, Dense};
-pub use conv::{Conv, Tap};
-pub use run::Trace;
+pub use conv::{Conv, Span, Tap};
+pub use private::{BIAS_LIMBS, NodeParameters, Privacy, STATUS_OUT_OF_DOMAIN};
+pub use run::{Computed, Trace};
 pub use trees::{TREE_LIMBS, Tree, TreeFeature, TreeNode, Trees};
 pub use view::LinearView;
 
@@ -55,6 +57,9 @@ pub struct IntegerModel {
     pub nodes: Vec<Node>,
     /// What comes out.
     pub output: Vec<OutputField>,
+    /// What is private.
+    #[serde(default)]
+    pub privacy: Privacy,
 }
 
 /// The input box and its encoding.

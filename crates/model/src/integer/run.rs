@@ -13,6 +13,8 @@ pub struct Trace {
     pub paths: Vec<Vec<Vec<u32>>>,
     /// The raw outputs.
     pub outputs: Vec<u64>,
+    /// 0, or 1 for a private input outside the box.
+    pub status: u64,
 }
 
 impl Trace {
@@ -42,7 +44,12 @@ impl IntegerModel {
         }
         let mut digits = Vec::with_capacity(raw.len() * self.input.digits as usize);
         for (index, (feature, &value)) in features.iter().zip(raw).enumerate() {
-            if value < i64::from(feature.lo) || value > i64::from(feature.hi) {
+            // A private input is only held to its slot: outside the box it has a status.
+            let hi = match self.privacy.inputs {
+                true => i64::from(feature.lo) + (1 << self.input_slot_bits()) - 1,
+                false => i64::from(feature.hi),
+            };
+            if value < i64::from(feature.lo) || value > hi {
                 return Err(ModelError::OutOfDomain {
                     index,
                     name: feature.name.clone(),
@@ -72,9 +79,14 @@ impl IntegerModel {
             accumulators: Vec::with_capacity(self.nodes.len()),
             paths: Vec::with_capacity(self.nodes.len()),
             outputs: Vec::new(),
+            status: super::STATUS_OK,
         };
         for node in &self.nodes {
-            node.evaluate(self.digit_bits, &mut trace);
+            let x = trace.values(&node.inputs);
+            let computed = node.compute(self.digit_bits, &x);
+            trace.wires.extend(computed.outputs);
+            trace.accumulators.push(computed.accumulators);
+            trace.paths.push(computed.paths);
         }
         let raw = |wire: WireId, digits: u32| {
             (0..digits).rev().fold(0u64, |sum, digit| {
@@ -83,59 +95,65 @@ impl IntegerModel {
         };
         let fields = self.output.iter();
         trace.outputs = fields.map(|f| raw(f.wire, f.digits)).collect();
+        if let Some(wire) = self.privacy.status {
+            trace.status = u64::from(trace.wires[wire as usize]);
+        }
         Ok(trace)
     }
 }
 
+/// What a node computes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Computed {
+    /// Its outputs.
+    pub outputs: Vec<u32>,
+    /// The units' `u`; empty if it is not linear.
+    pub accumulators: Vec<i64>,
+    /// Each tree's path of node numbers; empty for other nodes.
+    pub paths: Vec<Vec<u32>>,
+}
+
 impl Node {
-    /// Appends this node's outputs to `trace`, which holds all wires before it.
-    pub fn evaluate(&self, digit_bits: u32, trace: &mut Trace) {
+    /// Computes the node for its inputs `x`, each in `[0, M]`.
+    pub fn compute(&self, digit_bits: u32, x: &[u32]) -> Computed {
         let max = (1i64 << digit_bits) - 1;
-        let x = trace.values(&self.inputs);
-        let mut accumulators = Vec::new();
-        let mut paths = Vec::new();
+        let mut computed = Computed::default();
         if let Some(linear) = self.linear() {
-            accumulators = (0..linear.units())
-                .map(|unit| linear.accumulate(unit, &x))
-                .collect();
+            computed.accumulators = linear.accumulators(x);
         }
+        let accumulators = computed.accumulators.iter();
         match &self.op {
             Op::Dense { .. } | Op::Conv(_) | Op::Sparse { .. } => {
-                let digits = accumulators
-                    .iter()
-                    .map(|u| (u >> digit_bits).clamp(0, max) as u32);
-                trace.wires.extend(digits);
+                let digits = accumulators.map(|u| (u >> digit_bits).clamp(0, max) as u32);
+                computed.outputs = digits.collect();
             }
             Op::Digits { digits, .. } => {
-                for u in &accumulators {
-                    let digit = |d: u32| (u >> (d * digit_bits) & max) as u32;
-                    trace.wires.extend((0..*digits).map(digit));
-                }
+                let digit = |u: i64, d: u32| (u >> (d * digit_bits) & max) as u32;
+                let digits = accumulators.flat_map(|u| (0..*digits).map(move |d| digit(*u, d)));
+                computed.outputs = digits.collect();
             }
             Op::Table(table) => {
-                let values = x.iter().map(|z| table.values[*z as usize]);
-                trace.wires.extend(values);
+                computed.outputs = x.iter().map(|z| table.values[*z as usize]).collect();
             }
             Op::Max { groups } => {
                 let largest = |group: &Vec<u32>| {
                     let values = group.iter().map(|at| x[*at as usize]);
                     values.max().unwrap_or(0)
                 };
-                trace.wires.extend(groups.iter().map(largest));
+                computed.outputs = groups.iter().map(largest).collect();
             }
             Op::Trees(trees) => {
                 let ranks: Vec<u32> = (0..trees.features.len())
-                    .map(|feature| trees.rank(feature, &x, digit_bits))
+                    .map(|feature| trees.rank(feature, x, digit_bits))
                     .collect();
                 for tree in &trees.trees {
                     let path = tree.path(&ranks);
                     let leaf = path.last().map_or(&[][..], |at| tree.leaf(*at));
-                    trace.wires.extend_from_slice(leaf);
-                    paths.push(path);
+                    computed.outputs.extend_from_slice(leaf);
+                    computed.paths.push(path);
                 }
             }
         }
-        trace.accumulators.push(accumulators);
-        trace.paths.push(paths);
+        computed
     }
 }

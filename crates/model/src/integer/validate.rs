@@ -132,24 +132,18 @@ impl Node {
         {
             return Err(format!("{digits} digits per unit"));
         }
-        let all = vec![(0, i64::from(max)); inputs];
         let Some(linear) = self.linear() else {
             return Ok(());
         };
         // Conservative for every partial sum: magnitudes, not signed values.
-        for unit in 0..linear.units() {
-            let mut sum = i128::from(linear.bias(unit)).abs();
-            linear.terms(unit, |input, coefficient| {
-                sum += i128::from(coefficient).abs() * i128::from(all[input].1);
-            });
-            for (_, _, coefficient) in linear.products(unit) {
-                sum += i128::from(*coefficient).abs() * i128::from(max) * i128::from(max);
-            }
-            if sum >> ACCUMULATOR_BITS != 0 {
-                return Err(format!("unit {unit}: accumulator overflows"));
-            }
+        match linear
+            .magnitudes(max)
+            .iter()
+            .position(|sum| sum >> ACCUMULATOR_BITS != 0)
+        {
+            Some(unit) => Err(format!("unit {unit}: accumulator overflows")),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

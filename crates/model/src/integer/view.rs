@@ -97,6 +97,78 @@ impl LinearView<'_> {
         sum
     }
 
+    /// Every unit's `u` for the node's inputs `x`.
+    pub fn accumulators(&self, x: &[u32]) -> Vec<i64> {
+        match self.op {
+            Op::Dense { weights, bias } => {
+                let x: Vec<i64> = x.iter().map(|x| i64::from(*x)).collect();
+                let units = weights.iter().zip(bias);
+                units
+                    .map(|(row, bias)| {
+                        let products = row.iter().zip(&x).map(|(w, x)| w * x);
+                        bias + products.sum::<i64>()
+                    })
+                    .collect()
+            }
+            Op::Conv(conv) => {
+                let x: Vec<i64> = x.iter().map(|x| i64::from(*x)).collect();
+                let mut sums = conv.bias.clone();
+                conv.spans(|span| {
+                    let weight = conv.weights[span.weight];
+                    let outputs = sums[span.output..span.output + span.count].iter_mut();
+                    let inputs = x[span.input..].iter().step_by(span.stride);
+                    outputs.zip(inputs).for_each(|(u, x)| *u += weight * x);
+                });
+                sums
+            }
+            _ => (0..self.units()).map(|u| self.accumulate(u, x)).collect(),
+        }
+    }
+
+    /// Every unit's interval for inputs inside the intervals `x`, all non-negative.
+    pub fn intervals(&self, x: &[(i64, i64)]) -> Vec<(i128, i128)> {
+        let Op::Conv(conv) = self.op else {
+            return (0..self.units()).map(|u| self.bounds(u, x)).collect();
+        };
+        let biases = conv.bias.iter().map(|bias| i128::from(*bias));
+        let mut sums: Vec<(i128, i128)> = biases.map(|bias| (bias, bias)).collect();
+        conv.spans(|span| {
+            let weight = i128::from(conv.weights[span.weight]);
+            let outputs = sums[span.output..span.output + span.count].iter_mut();
+            let inputs = x[span.input..].iter().step_by(span.stride);
+            for (sum, (low, high)) in outputs.zip(inputs) {
+                let ends = [*low, *high].map(|end| weight * i128::from(end));
+                sum.0 += ends[0].min(ends[1]);
+                sum.1 += ends[0].max(ends[1]);
+            }
+        });
+        sums
+    }
+
+    /// Per unit, a bound of every partial sum for inputs in `[0, max]`.
+    pub fn magnitudes(&self, max: u32) -> Vec<i128> {
+        let max = i128::from(max);
+        let magnitude = |c: i64| i128::from(c).abs();
+        if let Op::Conv(conv) = self.op {
+            let mut sums: Vec<i128> = conv.bias.iter().map(|bias| magnitude(*bias)).collect();
+            conv.spans(|span| {
+                let most = magnitude(conv.weights[span.weight]) * max;
+                let outputs = &mut sums[span.output..span.output + span.count];
+                outputs.iter_mut().for_each(|sum| *sum += most);
+            });
+            return sums;
+        }
+        let sum = |unit: usize| {
+            let mut sum = magnitude(self.bias(unit));
+            self.terms(unit, |_, coefficient| sum += magnitude(coefficient) * max);
+            let products = self.products(unit).iter();
+            sum + products
+                .map(|(_, _, c)| magnitude(*c) * max * max)
+                .sum::<i128>()
+        };
+        (0..self.units()).map(sum).collect()
+    }
+
     /// Interval of `u` for inputs inside the intervals `x`, all non-negative.
     pub fn bounds(&self, unit: usize, x: &[(i64, i64)]) -> (i128, i128) {
         let bias = i128::from(self.bias(unit));

@@ -1,22 +1,35 @@
-//! Post-training quantization: a float network and calibration data become an integer model.
+//! Post-training quantization: a float graph and calibration data become an integer model.
 //!
+//! ```text
+//! FloatGraph ─ net ────▶ the same function, of fewer and simpler nodes
+//!            ─ samples ▶ what every value is on the calibration rows
+//!            ─ scales ─▶ what a digit of every value stands for
+//!            ─ emit ───▶ integer weights, biases corrected on the rows
+//!            ─ search ─▶ the best of a few choices of scales
+//! ```
 //! Real scales live in the integer weights, so every unit has its own activation scale at no
 //! cost. Inputs stay the caller's raw fixed-point digits: the first layer's weights carry
 //! `10^−decimals · 2^(t d)` for digit `d`, so input scaling is part of what is proved.
-//! Biases are then corrected on the calibration data for the mean error that rounding the
-//! weights causes.
 
-mod build;
+mod emit;
 pub mod heads;
-mod scale;
+mod net;
+mod samples;
+mod scales;
 mod search;
 pub mod trees;
 
+use std::borrow::Cow;
+
 use crate::data::Dataset;
-use crate::float::{FloatError, FloatModel, FloatTrace};
-use crate::integer::{IntegerModel, MAX_DIGIT_BITS, MIN_DIGIT_BITS, ModelError};
+use crate::float::FloatError;
+use crate::graph::FloatGraph;
+use crate::integer::{InputSchema, IntegerModel, MAX_DIGIT_BITS, MIN_DIGIT_BITS, ModelError};
 use crate::report::{Attempt, Report, Targets};
-use crate::schema::{SchemaError, SchemaSpec, input_schema};
+use crate::schema::{Precision, SchemaError, SchemaSpec, input_schema};
+use net::Net;
+pub(crate) use samples::Samples;
+use search::{Search, SearchError};
 
 /// Digit widths that are tried, narrowest first: 8 bits keep small models at 2^10 rows.
 const AUTOMATIC_DIGIT_BITS: std::ops::RangeInclusive<u32> = 8..=MAX_DIGIT_BITS;
@@ -99,6 +112,14 @@ pub enum QuantizeError {
     /// The integer model would not be well-formed, or some input of its box unprovable.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A node that integers cannot compute.
+    #[error("node `{node}`: {what}")]
+    Operator {
+        /// Its name.
+        node: String,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// No digit width reaches the accuracy asked for.
     #[error(
         "accuracy missed: best is {best}; wanted mean error at most {:.3} % and agreement at \
@@ -113,27 +134,27 @@ pub enum QuantizeError {
     },
 }
 
-/// Calibration rows inside the box, as both models see them.
-pub(crate) struct Samples {
-    /// Raw fixed-point inputs.
-    pub(crate) raw: Vec<Vec<i64>>,
-    /// The float model's run on the unrounded inputs.
-    pub(crate) float: Vec<FloatTrace>,
-    /// Rows of the data that lie outside the box and were left out.
-    pub(crate) outside: usize,
+/// What is fixed before scales are chosen.
+pub(crate) struct Draft<'g> {
+    pub(crate) graph: &'g FloatGraph,
+    pub(crate) input: InputSchema,
+    pub(crate) outputs: Vec<String>,
+    pub(crate) digit_bits: u32,
 }
 
-/// Quantizes `model` with the scales that `data` suggests.
+/// Quantizes `graph` with the scales that `data` suggests.
 ///
-/// Deterministic: the same model, data and options give the same integers.
+/// Deterministic: the same graph, data and options give the same integers.
 ///
 /// # Errors
 /// See [`QuantizeError`]; in particular when no digit width reaches the accuracy targets.
-pub fn quantize(
-    model: &FloatModel,
+pub fn quantize<'g>(
+    graph: impl Into<Cow<'g, FloatGraph>>,
     data: &Dataset,
     options: &Options,
 ) -> Result<(IntegerModel, Report), QuantizeError> {
+    let graph: Cow<'g, FloatGraph> = graph.into();
+    let graph = graph.as_ref();
     check(options)?;
     let targets = Targets {
         max_error: options.max_error,
@@ -143,38 +164,46 @@ pub fn quantize(
         Some(bits) => bits..=bits,
         None => AUTOMATIC_DIGIT_BITS,
     };
+    let net = Net::new(graph, &graph.outputs, true)?;
+    let channels = net.feature_channels();
     let mut attempts: Vec<Attempt> = Vec::new();
     let mut failure = None;
     for digit_bits in widths {
-        let input = input_schema(
-            options.schema.as_ref(),
-            data,
-            model.features,
-            options.margin,
-            digit_bits,
-        )?;
-        let outputs = output_names(model, options.schema.as_ref())?;
-        let samples = Samples::new(model, data, &input, digit_bits)?;
-        let draft = build::Draft {
-            model,
-            input,
-            outputs,
-            digit_bits,
-        };
-        // A width that cannot prove the whole box may be followed by one that can.
-        let integer = match search::best(&draft, &samples, &targets) {
-            Ok(integer) => integer,
-            Err(error) => {
-                failure = Some(error);
+        let mut tried: Option<InputSchema> = None;
+        for precision in [Precision::OneDigit, Precision::Fine] {
+            let input = input_schema(
+                options.schema.as_ref(),
+                data,
+                graph.features,
+                options.margin,
+                digit_bits,
+                &channels,
+                precision,
+            )?;
+            if tried.as_ref() == Some(&input) {
                 continue;
             }
-        };
-        let report = Report::new(model, &integer, data, &samples, &targets)?;
-        let attempt = report.attempt();
-        let reached = attempt.reached;
-        attempts.push(attempt);
-        if reached {
-            return Ok((integer, report.with_attempts(attempts)));
+            tried = Some(input.clone());
+            let draft = Draft {
+                graph,
+                outputs: output_names(graph, options.schema.as_ref())?,
+                input,
+                digit_bits,
+            };
+            // A width that cannot prove the whole box may be followed by one that can.
+            let (integer, report) = match attempt(&draft, &net, data, &targets) {
+                Ok(made) => made,
+                Err(error) => {
+                    failure = Some(error);
+                    continue;
+                }
+            };
+            let attempt = report.attempt();
+            let reached = attempt.reached;
+            attempts.push(attempt);
+            if reached {
+                return Ok((integer, report.with_attempts(attempts)));
+            }
         }
     }
     let best = attempts
@@ -188,6 +217,38 @@ pub fn quantize(
         (None, Some(error)) => Err(error),
         (None, None) => Err(bad_width(options)),
     }
+}
+
+/// The best model of one digit width and input schema.
+fn attempt(
+    draft: &Draft<'_>,
+    net: &Net,
+    data: &Dataset,
+    targets: &Targets,
+) -> Result<(IntegerModel, Report), QuantizeError> {
+    let samples = Samples::new(draft.graph, net, data, &draft.input, draft.digit_bits)?;
+    let made = match Search::new(draft, net, data, &samples)?.best(targets) {
+        Ok(made) => made,
+        Err(SearchError::Other(error)) => return Err(error),
+        Err(SearchError::Uncut) => {
+            // Two-sided clamps as tables, which no scale can be too coarse for.
+            let net = Net::new(draft.graph, &draft.graph.outputs, false)?;
+            match Search::new(draft, &net, data, &samples)?.best(targets) {
+                Ok(made) => made,
+                Err(SearchError::Other(error)) => return Err(error),
+                Err(SearchError::Uncut) => {
+                    return Err(ModelError::Malformed {
+                        model: draft.graph.name.clone(),
+                        what: "a clamp is too narrow for what it clamps; narrow the domain box"
+                            .into(),
+                    }
+                    .into());
+                }
+            }
+        }
+    };
+    let report = Report::new(draft, &made.model, &made.ranges, data, &samples, targets)?;
+    Ok((made.model, report))
 }
 
 fn bad_width(options: &Options) -> QuantizeError {
@@ -236,10 +297,10 @@ fn check(options: &Options) -> Result<(), QuantizeError> {
 }
 
 fn output_names(
-    model: &FloatModel,
+    graph: &FloatGraph,
     spec: Option<&SchemaSpec>,
 ) -> Result<Vec<String>, QuantizeError> {
-    let expected = model.outputs();
+    let expected = graph.outputs.len();
     match spec.map(|s| s.outputs.as_slice()) {
         Some(names) if !names.is_empty() => {
             if names.len() != expected {
@@ -252,52 +313,5 @@ fn output_names(
             Ok(names.to_vec())
         }
         _ => Ok((0..expected).map(|i| format!("y{i}")).collect()),
-    }
-}
-
-impl Samples {
-    fn new(
-        model: &FloatModel,
-        data: &Dataset,
-        input: &crate::integer::InputSchema,
-        digit_bits: u32,
-    ) -> Result<Self, QuantizeError> {
-        // Only the input side is needed to convert rows.
-        let converter = IntegerModel {
-            name: model.name.clone(),
-            digit_bits,
-            input: input.clone(),
-            nodes: Vec::new(),
-            output: Vec::new(),
-        };
-        let mut samples = Self {
-            raw: Vec::new(),
-            float: Vec::new(),
-            outside: 0,
-        };
-        let mut first = None;
-        for row in &data.x {
-            match converter.raw_from_real(row) {
-                Ok(raw) => {
-                    let float = model.run(row)?;
-                    if let Some(value) = float.outputs().iter().find(|v| !v.is_finite()) {
-                        return Err(QuantizeError::NotFinite { value: *value });
-                    }
-                    samples.raw.push(raw);
-                    samples.float.push(float);
-                }
-                Err(error) => {
-                    samples.outside += 1;
-                    first.get_or_insert(error);
-                }
-            }
-        }
-        match first {
-            Some(first) if samples.raw.is_empty() => Err(QuantizeError::NoRows {
-                rows: data.x.len(),
-                first,
-            }),
-            _ => Ok(samples),
-        }
     }
 }

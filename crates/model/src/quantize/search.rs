@@ -4,91 +4,81 @@
 //! sooner a hidden unit saturates on others. A caller may send any input of the box, so among
 //! the models that reach the accuracy targets with room to spare the one is taken that errs
 //! least on the data and over the box together.
+//!
+//! How much is tried depends on the multiplications that a try takes, not on time: the same
+//! model, data and options give the same integers on every machine.
 
-use super::build::{Choice, Draft};
-use super::{QuantizeError, Samples};
-use crate::float::{Activation, FloatError};
+use super::emit::{Rows, Writer, Written};
+use super::net::{Net, Var};
+use super::samples::Samples;
+use super::scales::{Choice, Classes, Interval, Planner, Seen};
+use super::{Draft, QuantizeError};
+use crate::data::Dataset;
 use crate::integer::{IntegerModel, ModelError};
 use crate::report::{BoxPoints, ClassRule, Targets, span};
 
-/// Rows that candidates are compared on; the report uses all.
-const SEARCH_ROWS: usize = 512;
+/// Most rows that candidates are compared on; the report uses all.
+const MAX_ROWS: usize = 512;
+/// Fewest.
+const MIN_ROWS: usize = 48;
+/// Multiplications per candidate on rows.
+const ROW_WORK: u64 = 400_000_000;
+/// Most points of the box that candidates are compared on; the report uses more.
+const MAX_POINTS: usize = 200;
+/// Fewest.
+const MIN_POINTS: usize = 12;
+/// Multiplications per candidate on points of the box.
+const POINT_WORK: u64 = 100_000_000;
+/// Candidates with more multiplications than this are few.
+const LARGE: u64 = 150_000_000;
 /// Part of the allowed error that a candidate may use up in exchange for headroom.
 const ERROR_SHARE: f64 = 0.5;
-/// Points of the box that candidates are compared on; the report uses more.
-const BOX_POINTS: usize = 200;
 /// What a changed class counts, as an error in parts of the output range.
 const CHANGED_CLASS: f64 = 0.5;
-/// Headroom of hidden ReLU units, widest first: from the whole box to the calibrated maximum.
+/// Headroom of hidden units, widest first: from the whole box to the calibrated maximum.
 const HEADROOMS: [f64; 9] = [0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0];
+/// The same for large models.
+const FEW_HEADROOMS: [f64; 4] = [0.4, 0.2, 0.1, 0.0];
 /// Clipping below the calibrated maximum, for models that miss their targets otherwise.
 const CLIPS: [f64; 3] = [0.85, 0.7, 0.55];
 /// Half-widths of a sigmoid's table in logits: narrower is finer inside, but every tail beyond
-/// answers as the last entry does, at 5 with an error of up to 0.0067.
+/// answers as the last entry does, at 5 with an error of up to 0.0067. Other functions' tables
+/// end where they are as flat.
 const RADII: [f64; 6] = [8.0, 7.0, 6.0, 5.0, 10.0, 12.0];
+/// Times that scales are widened because an input of the box would be beyond what can be
+/// proved.
+const MAX_WIDENINGS: usize = 12;
 
-/// Of the models that reach the targets with room to spare the one that errs least on data and
-/// box together; without any, the most accurate on the data.
-pub(super) fn best(
-    draft: &Draft<'_>,
-    samples: &Samples,
-    targets: &Targets,
-) -> Result<IntegerModel, QuantizeError> {
-    let search = Search::new(draft, samples)?;
-    let layers = &draft.model.layers;
-    let mut best = search.candidate(Choice {
-        headroom: 0.0,
-        clip: 1.0,
-        radius: RADII[0],
-    })?;
-    if layers.iter().any(|l| l.activation == Activation::Sigmoid) {
-        for radius in &RADII[1..] {
-            let choice = Choice {
-                radius: *radius,
-                ..best.choice
-            };
-            best = best.better(search.candidate(choice)?);
-        }
-    }
-    let hidden = &layers[..layers.len() - 1];
-    if hidden.iter().any(|l| l.activation == Activation::Relu) {
-        let headrooms = HEADROOMS.map(|headroom| (headroom, 1.0));
-        let clips = CLIPS.map(|clip| (0.0, clip));
-        let mut roomy: Option<Candidate> = None;
-        for (headroom, clip) in headrooms.into_iter().chain(clips) {
-            let choice = Choice {
-                headroom,
-                clip,
-                ..best.choice
-            };
-            let candidate = search.candidate(choice)?;
-            let comfortable = candidate.error <= ERROR_SHARE * targets.max_error
-                && candidate.agreement >= targets.min_agreement;
-            if comfortable && roomy.as_ref().is_none_or(|r| candidate.loss < r.loss) {
-                roomy = Some(candidate);
-            } else {
-                best = best.better(candidate);
-            }
-        }
-        if let Some(roomy) = roomy {
-            return Ok(roomy.model);
-        }
-    }
-    Ok(best.model)
-}
-
-struct Search<'s> {
+/// A network in a box with its calibration rows.
+pub(super) struct Search<'s> {
     draft: &'s Draft<'s>,
+    net: &'s Net,
     samples: &'s Samples,
+    classes: Classes,
+    seen: Seen,
+    scores: Vec<Var>,
+    /// Rows that candidates are compared on.
     rows: Vec<usize>,
+    linear: Vec<Vec<f32>>,
+    boxes: Vec<Interval>,
+    digits: Vec<Vec<(f64, f64)>>,
+    sums: Vec<Interval>,
     rule: ClassRule,
     output_range: f64,
     points: BoxPoints,
+    work: u64,
+}
+
+/// A model and what its nodes stand for.
+pub(super) struct Made {
+    pub(super) model: IntegerModel,
+    /// Per node, the range of its float values before clamps.
+    pub(super) ranges: Vec<Option<(f64, f64)>>,
 }
 
 struct Candidate {
     choice: Choice,
-    model: IntegerModel,
+    made: Made,
     /// Mean absolute error as part of the output range.
     error: f64,
     agreement: f64,
@@ -96,50 +86,241 @@ struct Candidate {
     loss: f64,
 }
 
+/// Why a candidate could not be made.
+pub(super) enum SearchError {
+    /// A clamp from above would have no effect; the network must keep it as a table.
+    Uncut,
+    Other(QuantizeError),
+}
+
+impl<E: Into<QuantizeError>> From<E> for SearchError {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+fn tail(radius: f64) -> f64 {
+    1.0 / (1.0 + radius.exp())
+}
+
 impl Candidate {
-    fn better(self, other: Self) -> Self {
-        if other.error < self.error {
-            other
-        } else {
-            self
-        }
+    /// Whether it reaches the targets with room to spare.
+    fn comfortable(&self, targets: &Targets) -> bool {
+        self.error <= ERROR_SHARE * targets.max_error && self.agreement >= targets.min_agreement
+    }
+
+    /// Comfortable ones come first, by their loss; then the others, by their error.
+    fn better(self, other: Self, targets: &Targets) -> Self {
+        let wins = match [&self, &other].map(|c| c.comfortable(targets)) {
+            [true, true] => other.loss < self.loss,
+            [false, false] => other.error < self.error,
+            [_, comfortable] => comfortable,
+        };
+        if wins { other } else { self }
     }
 }
 
 impl<'s> Search<'s> {
-    fn new(draft: &'s Draft<'s>, samples: &'s Samples) -> Result<Self, FloatError> {
-        let stride = samples.raw.len().div_ceil(SEARCH_ROWS).max(1);
-        let outputs = samples.float.iter().flat_map(|trace| trace.outputs());
+    pub(super) fn new(
+        draft: &'s Draft<'s>,
+        net: &'s Net,
+        data: &Dataset,
+        samples: &'s Samples,
+    ) -> Result<Self, QuantizeError> {
+        let work = net.work().max(1);
+        let count = (ROW_WORK / work).clamp(MIN_ROWS as u64, MAX_ROWS as u64) as usize;
+        let stride = samples.raw.len().div_ceil(count).max(1);
+        let rows: Vec<usize> = (0..samples.raw.len()).step_by(stride).collect();
+        let points = (POINT_WORK / work).clamp(MIN_POINTS as u64, MAX_POINTS as u64) as usize;
+        let scores: Vec<Var> = net.output_refs().map(|r| r.var).collect();
+        let outputs = samples.float.iter().flatten();
+        let unit = |decimals: u8| 10f64.powi(-i32::from(decimals));
+        let features = draft.input.features.iter();
+        let boxes = features
+            .clone()
+            .map(|f| Interval::new(f64::from(f.lo), f64::from(f.hi)).times(unit(f.decimals)))
+            .collect();
+        let mut digits: Vec<Vec<(f64, f64)>> = vec![Vec::new(); net.vars as usize];
+        let bits = draft.digit_bits;
+        for (feature, digits) in features.zip(&mut digits) {
+            let width = i64::from(feature.hi) - i64::from(feature.lo);
+            *digits = (0..draft.input.digits)
+                .map(|d| {
+                    let top = (width >> (d * bits)).min((1 << bits) - 1);
+                    let step = unit(feature.decimals) * 2f64.powi((d * bits) as i32);
+                    (top as f64, step)
+                })
+                .collect();
+        }
         Ok(Self {
-            draft,
-            samples,
-            rows: (0..samples.raw.len()).step_by(stride).collect(),
-            rule: ClassRule::of(draft.model),
+            classes: Classes::new(net, &scores),
+            seen: samples.seen(net, data),
+            linear: samples.linear(net, data, &rows),
+            rule: ClassRule::of(draft.graph),
             output_range: span(outputs.copied()),
-            points: BoxPoints::new(draft.model, &draft.input, BOX_POINTS)?,
+            points: BoxPoints::new(draft.graph, &draft.input, points)?,
+            work: work * (rows.len() + points) as u64,
+            sums: vec![Interval::point(0.0); net.vars as usize],
+            scores,
+            boxes,
+            digits,
+            rows,
+            draft,
+            net,
+            samples,
         })
     }
 
-    fn candidate(&self, choice: Choice) -> Result<Candidate, ModelError> {
-        let model = self.draft.build(self.samples, &self.rows, choice)?;
+    /// Of the models that reach the targets with room to spare the one that errs least on data
+    /// and box together; without any, the most accurate on the data.
+    pub(super) fn best(&self, targets: &Targets) -> Result<Made, SearchError> {
+        let large = self.work > LARGE;
+        let mut best = self.candidate(Choice {
+            headroom: 0.0,
+            clip: 1.0,
+            tail: tail(RADII[0]),
+            wide_tables: true,
+        })?;
+        if self
+            .classes
+            .all
+            .iter()
+            .any(|class| !class.read_by.is_empty())
+        {
+            let radii = if large { &RADII[..3] } else { &RADII[..] };
+            for wide_tables in [true, false] {
+                for radius in radii {
+                    let choice = Choice {
+                        tail: tail(*radius),
+                        wide_tables,
+                        headroom: 0.0,
+                        clip: 1.0,
+                    };
+                    if choice != best.choice {
+                        best = best.better(self.candidate(choice)?, targets);
+                    }
+                }
+            }
+        }
+        if !self.has_hidden() {
+            return Ok(best.made);
+        }
+        let headrooms = if large {
+            &FEW_HEADROOMS[..]
+        } else {
+            &HEADROOMS[..]
+        };
+        let headrooms = headrooms.iter().map(|headroom| (*headroom, 1.0));
+        let clips = CLIPS.iter().map(|clip| (0.0, *clip));
+        for (headroom, clip) in headrooms.chain(clips) {
+            let choice = Choice {
+                headroom,
+                clip,
+                ..best.choice
+            };
+            if choice != best.choice {
+                best = best.better(self.candidate(choice)?, targets);
+            }
+        }
+        Ok(best.made)
+    }
+
+    /// Whether there are values besides outputs and what their tables read.
+    fn has_hidden(&self) -> bool {
+        let mut classes = self.classes.all.iter();
+        classes.any(|class| class.outputs.is_empty() && class.read_by.is_empty())
+    }
+
+    fn planner(&self) -> Planner<'_> {
+        Planner {
+            net: self.net,
+            classes: &self.classes,
+            seen: &self.seen,
+            boxes: &self.boxes,
+            digits: &self.digits,
+            sums: &self.sums,
+            names: &self.draft.outputs,
+            digit_bits: self.draft.digit_bits,
+        }
+    }
+
+    /// Range of a node's values.
+    fn range(&self, node: usize) -> Option<(f64, f64)> {
+        let vars = self.net.nodes[node].outputs.iter();
+        let all = vars.map(|var| self.seen.0[*var as usize]);
+        let all = all.fold(Interval::EMPTY, Interval::hull);
+        (!all.is_empty()).then_some((all.lo, all.hi))
+    }
+
+    /// The model that `choice` gives.
+    fn write(&self, choice: Choice) -> Result<Made, SearchError> {
+        let malformed = |what| ModelError::Malformed {
+            model: self.draft.graph.name.clone(),
+            what,
+        };
+        let rows = Rows {
+            raw: (self.rows.iter())
+                .map(|row| self.samples.raw[*row].as_slice())
+                .collect(),
+            linear: self.linear.iter().map(Vec::as_slice).collect(),
+        };
+        let mut floor = vec![0.0f64; self.classes.all.len()];
+        for _ in 0..MAX_WIDENINGS {
+            let plan = self.planner().plan(choice, &floor).map_err(malformed)?;
+            if plan.uncut.contains(&true) {
+                return Err(SearchError::Uncut);
+            }
+            let writer = Writer {
+                name: &self.draft.graph.name,
+                net: self.net,
+                classes: &self.classes,
+                plan: &plan,
+                input: &self.draft.input,
+                digit_bits: self.draft.digit_bits,
+                scores: &self.scores,
+            };
+            match writer.write(&rows)? {
+                Written::Model(model, sources) => {
+                    let range = |source: &Option<usize>| self.range((*source)?);
+                    return Ok(Made {
+                        ranges: sources.iter().map(range).collect(),
+                        model,
+                    });
+                }
+                Written::TooFine(classes) => {
+                    for (class, step) in classes {
+                        floor[class] = floor[class].max(step);
+                    }
+                }
+            }
+        }
+        Err(malformed(
+            "no scales were found that prove the whole box; narrow the domain box".into(),
+        )
+        .into())
+    }
+
+    fn candidate(&self, choice: Choice) -> Result<Candidate, SearchError> {
+        let made = self.write(choice)?;
+        let model = &made.model;
         let (mut sum, mut agreeing) = (0.0, 0usize);
         for row in &self.rows {
             let answer = model.outputs_real(&self.samples.raw[*row])?;
-            let float = self.samples.float[*row].outputs();
+            let float = &self.samples.float[*row];
             let errors = answer.iter().zip(float).map(|(a, b)| (a - b).abs());
             sum += errors.sum::<f64>();
-            agreeing += usize::from(self.rule.class(&answer) == self.rule.class(float));
+            agreeing += usize::from(self.rule.agree(&answer, float));
         }
         let values = (self.rows.len() * model.output.len()) as f64;
         let error = sum / values / self.output_range;
         let agreement = agreeing as f64 / self.rows.len() as f64;
-        let beyond = self.points.compare(&model, self.rule, self.output_range)?;
+        let beyond = self.points.compare(model, self.rule, self.output_range)?;
         Ok(Candidate {
             choice,
             error,
             agreement,
             loss: error + CHANGED_CLASS * (1.0 - agreement) + beyond.mean_error_percent / 100.0,
-            model,
+            made,
         })
     }
 }

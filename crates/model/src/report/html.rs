@@ -28,7 +28,7 @@ pub(super) fn page(report: &Report) -> String {
     page += &histogram(report);
     page += &whole_box(report);
     page += &attempts(report);
-    page += &layers(report);
+    page += &nodes(report);
     page += &features(report);
     page += &outputs(report);
     page += "</body></html>\n";
@@ -158,35 +158,42 @@ fn attempts(report: &Report) -> String {
     )
 }
 
-fn layers(report: &Report) -> String {
-    let rows = report.layers.iter().map(|l| {
-        let part = |n: u64| format!("{:.2} %", n as f64 * 100.0 / l.values.max(1) as f64);
+fn nodes(report: &Report) -> String {
+    let rows = report.nodes.iter().map(|n| {
+        let part = |count: u64| format!("{:.2} %", count as f64 * 100.0 / n.values.max(1) as f64);
+        let range = |(lo, hi): (i64, i64)| format!("{lo} … {hi}");
+        let float = n.float_range;
+        let float = float.map_or(String::new(), |(lo, hi)| {
+            format!("{} … {}", number(lo), number(hi))
+        });
         line(
-            &escape(&l.name),
+            &escape(&n.name),
             &[
-                &l.activation,
-                &format!("{} × {}", l.units, l.inputs),
-                &l.weight_bits.to_string(),
-                &format!("{} … {}", number(l.float_min), number(l.float_max)),
-                &format!("{} … {}", l.seen_min, l.seen_max),
-                &format!("{} … {}", l.box_min, l.box_max),
-                &part(l.clamped_low),
-                &part(l.clamped_high),
+                &n.op,
+                &format!("{} × {}", n.outputs, n.inputs),
+                &n.weight_bits.to_string(),
+                &float,
+                &range(n.seen),
+                &range(n.reachable),
+                &part(n.clamped_low),
+                &part(n.clamped_high),
+                &n.rows.map_or(String::new(), |rows| rows.to_string()),
             ],
         )
     });
     section(
-        "Layers",
+        "Nodes",
         &[
-            "layer",
-            "activation",
-            "units × inputs",
+            "node",
+            "operator",
+            "outputs × inputs",
             "weight bits",
             "float range",
-            "accumulators seen",
+            "seen",
             "reachable in the box",
             "at 0",
             "saturated",
+            "rows",
         ],
         rows.collect(),
     )

@@ -3,25 +3,29 @@
 
 mod class;
 mod html;
-mod layers;
+mod nodes;
 mod whole_box;
 
 use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
-use crate::float::FloatModel;
+use crate::graph::FloatGraph;
 use crate::integer::IntegerModel;
-use crate::quantize::{QuantizeError, Samples};
+use crate::quantize::{Draft, QuantizeError, Samples};
 
 pub(crate) use class::ClassRule;
-pub use layers::LayerReport;
+pub use nodes::NodeReport;
 pub(crate) use whole_box::BoxPoints;
 pub use whole_box::BoxReport;
 
 /// Points of the scatter plot that the report keeps.
 const MAX_POINTS: usize = 600;
-/// Points of the whole box that are compared.
-const BOX_POINTS: usize = 500;
+/// Most points of the whole box that are compared.
+const MAX_BOX_POINTS: usize = 500;
+/// Fewest.
+const MIN_BOX_POINTS: usize = 50;
+/// Multiplications that the comparison may take, for more than the fewest.
+const BOX_WORK: u64 = 2_000_000_000;
 
 /// How well an integer model reproduces its float model on the calibration data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +42,8 @@ pub struct Report {
     pub rows: usize,
     /// Calibration rows outside the domain box, left out.
     pub rows_outside_domain: usize,
+    /// Calibration rows inside it that were left out because the model is large.
+    pub rows_skipped: usize,
     /// What was asked for.
     pub targets: Targets,
     /// Rule that makes a class of the outputs.
@@ -59,8 +65,8 @@ pub struct Report {
     pub features: Vec<FeatureReport>,
     /// Outputs.
     pub outputs: Vec<OutputReport>,
-    /// Layers.
-    pub layers: Vec<LayerReport>,
+    /// Nodes of the integer model.
+    pub nodes: Vec<NodeReport>,
     /// Points spread over the whole domain box, far beyond the calibration data.
     pub whole_box: BoxReport,
     /// `[output, float, integer]` of evenly chosen rows, for the plot.
@@ -189,24 +195,28 @@ impl ErrorStats {
 }
 
 impl Report {
-    /// Runs both models on every sample and compares.
+    /// Runs both models on every sample and compares; `ranges` are the float values that each
+    /// integer node stands for.
     pub(crate) fn new(
-        model: &FloatModel,
+        draft: &Draft<'_>,
         integer: &IntegerModel,
+        ranges: &[Option<(f64, f64)>],
         data: &Dataset,
         samples: &Samples,
         targets: &Targets,
     ) -> Result<Self, QuantizeError> {
-        let rule = ClassRule::of(model);
-        let mut tally = layers::Tally::new(model, integer);
+        let graph = draft.graph;
+        let rule = ClassRule::of(graph);
+        let mut tally = nodes::Tally::new(integer, ranges);
         let mut pairs = Vec::new();
         let mut agreeing = 0usize;
         for (raw, float) in samples.raw.iter().zip(&samples.float) {
             let trace = integer.run(raw)?;
-            tally.add(float, &trace);
-            let answer = integer.outputs_real(raw)?;
-            agreeing += usize::from(rule.class(&answer) == rule.class(float.outputs()));
-            for (output, (float, answer)) in float.outputs().iter().zip(&answer).enumerate() {
+            tally.add(&trace);
+            let fields = integer.output.iter().zip(trace.outputs());
+            let answer: Vec<f64> = fields.map(|(field, raw)| field.real(*raw)).collect();
+            agreeing += usize::from(rule.agree(&answer, float));
+            for (output, (float, answer)) in float.iter().zip(&answer).enumerate() {
                 pairs.push((output, *float, *answer));
             }
         }
@@ -214,25 +224,28 @@ impl Report {
         let range = span(values());
         let error = ErrorStats::new(pairs.iter().map(|(_, a, b)| (a - b).abs()).collect());
         let stride = pairs.len().div_ceil(MAX_POINTS).max(1);
+        let points = (BOX_WORK / samples.work.max(1)) as usize;
+        let points = points.clamp(MIN_BOX_POINTS, MAX_BOX_POINTS);
         Ok(Self {
-            version: 1,
+            version: 2,
             model: integer.name.clone(),
             digit_bits: integer.digit_bits,
             input_digits: integer.input.digits,
             rows: samples.raw.len(),
             rows_outside_domain: samples.outside,
+            rows_skipped: samples.skipped,
             targets: targets.clone(),
             class_rule: rule.describe(),
             agreement: agreeing as f64 / samples.raw.len().max(1) as f64,
             output_range: range,
             error,
             error_percent: error.scaled(100.0 / range),
-            golden_difference: golden(model, data)?.map(|difference| difference / range),
+            golden_difference: golden(graph, data, samples)?.map(|difference| difference / range),
             attempts: Vec::new(),
             features: features(integer, data),
             outputs: outputs(integer),
-            layers: tally.finish(),
-            whole_box: BoxPoints::new(model, &integer.input, BOX_POINTS)?
+            nodes: tally.finish(),
+            whole_box: BoxPoints::new(graph, &integer.input, points)?
                 .compare(integer, rule, range)?,
             histogram: Histogram::new(pairs.iter().map(|(_, a, b)| b - a)),
             points: pairs.into_iter().step_by(stride).collect(),
@@ -269,22 +282,26 @@ pub(crate) fn span(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Largest difference between our float executor and the outputs that came with the data.
-fn golden(model: &FloatModel, data: &Dataset) -> Result<Option<f64>, QuantizeError> {
+fn golden(
+    graph: &FloatGraph,
+    data: &Dataset,
+    samples: &Samples,
+) -> Result<Option<f64>, QuantizeError> {
     let Some(y) = &data.y else { return Ok(None) };
-    let mut worst = 0.0f64;
-    for (x, y) in data.x.iter().zip(y) {
-        let trace = model.run(x)?;
-        if y.len() != trace.outputs().len() {
-            return Err(QuantizeError::Golden {
-                expected: trace.outputs().len(),
-                got: y.len(),
-            });
-        }
-        for (ours, golden) in trace.outputs().iter().zip(y) {
-            worst = worst.max((ours - golden).abs());
-        }
+    if let Some(row) = y.iter().find(|row| row.len() != graph.outputs.len()) {
+        return Err(QuantizeError::Golden {
+            expected: graph.outputs.len(),
+            got: row.len(),
+        });
     }
-    Ok(Some(worst))
+    let rows = samples.rows.iter().zip(&samples.float);
+    let differences = rows.flat_map(|(row, ours)| {
+        let golden = y[*row].iter();
+        ours.iter()
+            .zip(golden)
+            .map(|(ours, golden)| (ours - golden).abs())
+    });
+    Ok(Some(differences.fold(0.0, f64::max)))
 }
 
 fn features(integer: &IntegerModel, data: &Dataset) -> Vec<FeatureReport> {
@@ -315,7 +332,6 @@ fn features(integer: &IntegerModel, data: &Dataset) -> Vec<FeatureReport> {
 }
 
 fn outputs(integer: &IntegerModel) -> Vec<OutputReport> {
-    let max = integer.max_digit();
     integer
         .output
         .iter()
@@ -323,7 +339,7 @@ fn outputs(integer: &IntegerModel) -> Vec<OutputReport> {
             name: field.name.clone(),
             step: field.step(),
             min: field.real(0),
-            max: field.real(u64::from(max)),
+            max: field.real((1 << (field.digits * integer.digit_bits)) - 1),
         })
         .collect()
 }

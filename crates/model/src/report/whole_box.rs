@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::class::ClassRule;
-use crate::float::{FloatError, FloatModel};
+use crate::float::FloatError;
+use crate::graph::FloatGraph;
 use crate::integer::{InputSchema, IntegerModel, ModelError};
 
 /// Float against integer on points spread evenly over the domain box.
@@ -34,7 +35,7 @@ pub(crate) struct BoxPoints {
 impl BoxPoints {
     /// The first `count` points of a fixed sequence.
     pub(crate) fn new(
-        model: &FloatModel,
+        graph: &FloatGraph,
         input: &InputSchema,
         count: usize,
     ) -> Result<Self, FloatError> {
@@ -47,7 +48,7 @@ impl BoxPoints {
                 .zip(raw)
                 .map(|(feature, raw)| *raw as f64 / 10f64.powi(i32::from(feature.decimals)))
                 .collect();
-            Ok(model.run(&real)?.outputs().to_vec())
+            Ok(graph.run(&real)?.outputs)
         };
         Ok(Self {
             float: raw.iter().map(answer).collect::<Result<_, _>>()?,
@@ -62,13 +63,13 @@ impl BoxPoints {
         rule: ClassRule,
         output_range: f64,
     ) -> Result<BoxReport, ModelError> {
-        let top = integer.max_digit();
+        let top = |digits: u32| (1u64 << (digits * integer.digit_bits)) - 1;
         let (mut sum, mut worst, mut agreeing, mut saturated) = (0.0, 0.0f64, 0, 0);
         for (raw, float) in self.raw.iter().zip(&self.float) {
             let answer = integer.outputs_real(raw)?;
-            agreeing += usize::from(rule.class(&answer) == rule.class(float));
+            agreeing += usize::from(rule.agree(&answer, float));
             for ((field, float), answer) in integer.output.iter().zip(float).zip(answer) {
-                let clamped = float.clamp(field.real(0), field.real(u64::from(top)));
+                let clamped = float.clamp(field.real(0), field.real(top(field.digits)));
                 saturated += usize::from(clamped != *float);
                 sum += (clamped - answer).abs();
                 worst = worst.max((clamped - answer).abs());

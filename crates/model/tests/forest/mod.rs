@@ -116,6 +116,7 @@ impl Case {
             input: self.input.clone(),
             nodes: Vec::new(),
             output: Vec::new(),
+            privacy: Default::default(),
         }
     }
 

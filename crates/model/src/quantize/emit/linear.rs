@@ -1,0 +1,318 @@
+//! Linear nodes: real weights and scales become integers.
+
+use super::{Emitter, Form, Rows};
+use crate::integer::{Conv, ModelError, Node, Op, Unit, WireId};
+use crate::quantize::net::{NetConv, NetDense, NetUnit, Var};
+use crate::quantize::scales::Scale;
+
+impl Emitter<'_> {
+    /// Scale of an output that is requantized.
+    pub(super) fn unit_scale(&self, var: Var) -> Scale {
+        let one = Scale {
+            step: 1.0,
+            zero: 0.0,
+        };
+        self.writer.scale(var).map_or(one, |(_, scale)| scale)
+    }
+
+    /// `2^t (value / step + zero)`, rounding included.
+    fn bias(&self, value: f64, scale: Scale) -> i64 {
+        (self.base() * scale.digit(value) + self.base() / 2.0).round() as i64
+    }
+
+    /// An integer weight; a digit that is always 0 needs none, and a large one would cost the
+    /// circuit's packing.
+    fn weight(&self, real: f64, wire: WireId, scale: Scale) -> i64 {
+        match self.reach[wire as usize].1 {
+            0 => 0,
+            _ => (self.base() * real / scale.step).round() as i64,
+        }
+    }
+
+    pub(super) fn dense(
+        &mut self,
+        index: usize,
+        dense: &NetDense,
+        rows: &Rows<'_>,
+    ) -> Result<(), ModelError> {
+        let node = &self.writer.net.nodes[index];
+        let forms: Vec<&Form> = (dense.inputs.iter())
+            .map(|r| &self.forms[r.var as usize])
+            .collect();
+        let terms = forms.iter().flat_map(|form| form.terms.iter());
+        let inputs: Vec<WireId> = terms.map(|(wire, _)| *wire).collect();
+        let mut weights = Vec::with_capacity(dense.weights.len());
+        let mut bias = Vec::with_capacity(dense.weights.len());
+        for ((row, real), var) in dense.weights.iter().zip(&dense.bias).zip(&node.outputs) {
+            let scale = self.unit_scale(*var);
+            let constants = row.iter().zip(&forms).map(|(w, form)| w * form.constant);
+            bias.push(self.bias(real + constants.sum::<f64>(), scale));
+            let mut own = Vec::with_capacity(inputs.len());
+            for (w, form) in row.iter().zip(&forms) {
+                let terms = form.terms.iter();
+                own.extend(terms.map(|(wire, step)| self.weight(w * step, *wire, scale)));
+            }
+            weights.push(own);
+        }
+        let op = Op::Dense { weights, bias };
+        self.requantized(index, inputs, op, &node.outputs, rows)
+    }
+
+    pub(super) fn conv(
+        &mut self,
+        index: usize,
+        conv: &NetConv,
+        rows: &Rows<'_>,
+    ) -> Result<(), ModelError> {
+        let node = &self.writer.net.nodes[index];
+        let form = |r: &Option<_>| match r {
+            None => Form::default(),
+            Some(crate::quantize::net::Ref { var, .. }) => self.forms[*var as usize].clone(),
+        };
+        let forms: Vec<Form> = conv.inputs.iter().map(form).collect();
+        // Raw features of several digits: one channel per digit.
+        let planes = forms
+            .iter()
+            .map(|f| f.terms.len())
+            .max()
+            .unwrap_or(1)
+            .max(1);
+        let area = conv.area().max(1);
+        let needs_zero = forms.iter().any(|form| form.terms.len() < planes);
+        let zero = match needs_zero {
+            true => self.zero_wire()?,
+            false => 0,
+        };
+        let mut inputs = Vec::with_capacity(forms.len() * planes);
+        // Per channel, what one digit of each plane counts for.
+        let mut steps: Vec<f64> = Vec::new();
+        for channel in forms.chunks(area) {
+            for plane in 0..planes {
+                let term = |form: &Form| form.terms.get(plane).copied();
+                inputs.extend(
+                    channel
+                        .iter()
+                        .map(|f| term(f).map_or(zero, |(wire, _)| wire)),
+                );
+                let step = channel.iter().find_map(|f| term(f).map(|(_, step)| step));
+                steps.push(step.unwrap_or(0.0));
+            }
+        }
+        let shape = &conv.shape;
+        let taps = (shape.kernel[0] * shape.kernel[1]) as usize;
+        let own = (shape.channels / shape.groups) as usize;
+        let per_group = (shape.filters / shape.groups) as usize;
+        let plane = conv.plane().max(1);
+        let mut weights = Vec::with_capacity(conv.weights.len() * planes);
+        for filter in 0..shape.filters as usize {
+            let scale = self.unit_scale(node.outputs[filter * plane]);
+            for channel in 0..own {
+                let source = filter / per_group * own + channel;
+                for digit in 0..planes {
+                    let step = steps[source * planes + digit];
+                    let real = &conv.weights[(filter * own + channel) * taps..][..taps];
+                    let whole = real
+                        .iter()
+                        .map(|w| (self.base() * w * step / scale.step).round() as i64);
+                    weights.extend(whole);
+                }
+            }
+        }
+        // Constants of the inputs, as far as taps reach them.
+        let mut constants = conv.bias.clone();
+        shape.spans(|span| {
+            let weight = conv.weights[span.weight];
+            for step in 0..span.count {
+                let form = &forms[span.input + step * span.stride];
+                constants[span.output + step] += weight * form.constant;
+            }
+        });
+        let bias = constants.iter().zip(&node.outputs);
+        let bias = bias
+            .map(|(value, var)| self.bias(*value, self.unit_scale(*var)))
+            .collect();
+        let op = Op::Conv(Conv {
+            channels: shape.channels * planes as u32,
+            weights,
+            bias,
+            ..shape.clone()
+        });
+        self.requantized(index, inputs, op, &node.outputs, rows)
+    }
+
+    pub(super) fn sparse(
+        &mut self,
+        index: usize,
+        units: &[NetUnit],
+        rows: &Rows<'_>,
+    ) -> Result<(), ModelError> {
+        let node = &self.writer.net.nodes[index];
+        let exact: Vec<bool> = units
+            .iter()
+            .zip(&node.outputs)
+            .map(|(unit, var)| self.needs_digits(unit, self.unit_scale(*var)))
+            .collect();
+        let pick = |wanted: bool| -> Vec<(&NetUnit, Var)> {
+            let all = units.iter().zip(&node.outputs).zip(&exact);
+            let own = all.filter(|(_, exact)| **exact == wanted);
+            own.map(|((unit, var), _)| (unit, *var)).collect()
+        };
+        let (plain, fine) = (pick(false), pick(true));
+        if !plain.is_empty() {
+            let mut inputs = Inputs::default();
+            let quantized: Vec<Unit> = plain
+                .iter()
+                .map(|(unit, var)| self.unit(unit, self.unit_scale(*var), &mut inputs))
+                .collect();
+            let vars: Vec<Var> = plain.iter().map(|(_, var)| *var).collect();
+            let op = Op::Sparse { units: quantized };
+            self.requantized(index, inputs.wires, op, &vars, rows)?;
+        }
+        if !fine.is_empty() {
+            self.through_digits(index, &fine, rows)?;
+        }
+        Ok(())
+    }
+
+    /// A unit at the output's scale.
+    pub(super) fn unit(&self, unit: &NetUnit, scale: Scale, inputs: &mut Inputs) -> Unit {
+        let mut real = RealUnit::new(unit, &self.forms);
+        let bias = self.bias(real.constant, scale);
+        let factor = self.base() / scale.step;
+        real.round(factor, bias, inputs, |wire| {
+            self.reach[wire as usize].1 == 0
+        })
+    }
+
+    /// Appends a requantized node: biases corrected on the rows, bounds checked.
+    pub(super) fn requantized(
+        &mut self,
+        index: usize,
+        inputs: Vec<WireId>,
+        op: Op,
+        vars: &[Var],
+        rows: &Rows<'_>,
+    ) -> Result<(), ModelError> {
+        let mut node = Node {
+            name: self.writer.net.nodes[index].name.clone(),
+            inputs,
+            op,
+        };
+        self.correct(&mut node, vars, rows);
+        let bounds = self.bounds(&node)?;
+        let limit = self.model.accumulator_limit();
+        for (var, (lo, hi)) in vars.iter().zip(&bounds.accumulators) {
+            let most = lo.unsigned_abs().max(hi.unsigned_abs());
+            if most > limit as u64
+                && let Some((class, scale)) = self.writer.scale(*var)
+            {
+                let factor = most as f64 / limit as f64 * 1.01;
+                self.too_fine.push((class, scale.step * factor));
+            }
+        }
+        self.reach.extend(bounds.outputs);
+        let wires = self.append(node, Some(index));
+        self.name_outputs(vars, &wires);
+        Ok(())
+    }
+}
+
+/// The wires that a sparse node reads, each once.
+#[derive(Default)]
+pub(super) struct Inputs {
+    pub(super) wires: Vec<WireId>,
+    position: std::collections::HashMap<WireId, u32>,
+}
+
+impl Inputs {
+    pub(super) fn position(&mut self, wire: WireId) -> u32 {
+        *self.position.entry(wire).or_insert_with(|| {
+            self.wires.push(wire);
+            self.wires.len() as u32 - 1
+        })
+    }
+}
+
+/// A unit over digits, with real coefficients.
+pub(super) struct RealUnit {
+    pub(super) constant: f64,
+    pub(super) terms: Vec<(WireId, f64)>,
+    /// Wires, their zero points, coefficient: `c (z − zero) (z' − zero')`.
+    pub(super) products: Vec<Centred>,
+}
+
+/// A product of two digits behind their zero points.
+pub(super) struct Centred {
+    pub(super) wires: [WireId; 2],
+    pub(super) zeros: [f64; 2],
+    pub(super) coefficient: f64,
+}
+
+impl RealUnit {
+    pub(super) fn new(unit: &NetUnit, forms: &[Form]) -> Self {
+        let mut real = Self {
+            constant: unit.bias,
+            terms: Vec::new(),
+            products: Vec::new(),
+        };
+        for (r, c) in &unit.terms {
+            let form = &forms[r.var as usize];
+            real.constant += c * form.constant;
+            let terms = form.terms.iter().map(|(wire, step)| (*wire, c * step));
+            real.terms.extend(terms);
+        }
+        for (a, b, c) in &unit.products {
+            let sides = [a, b].map(|r| {
+                let form = &forms[r.var as usize];
+                let (wire, step) = form.terms.first().copied().unwrap_or((0, 1.0));
+                (wire, step, -form.constant / step)
+            });
+            real.products.push(Centred {
+                wires: sides.map(|(wire, _, _)| wire),
+                zeros: sides.map(|(_, _, zero)| zero.round()),
+                coefficient: c * sides[0].1 * sides[1].1,
+            });
+        }
+        real
+    }
+
+    /// The integers at `factor`; `bias` is what the constant has become.
+    pub(super) fn round(
+        &mut self,
+        factor: f64,
+        bias: i64,
+        inputs: &mut Inputs,
+        unused: impl Fn(WireId) -> bool,
+    ) -> Unit {
+        let mut unit = Unit {
+            bias,
+            ..Unit::default()
+        };
+        let mut terms: Vec<(u32, i64)> = Vec::with_capacity(self.terms.len());
+        let mut add = |at: u32, coefficient: i64| match terms.iter_mut().find(|(a, _)| *a == at) {
+            Some((_, sum)) => *sum += coefficient,
+            None => terms.push((at, coefficient)),
+        };
+        for (wire, real) in &self.terms {
+            let whole = (real * factor).round() as i64;
+            if whole != 0 && !unused(*wire) {
+                add(inputs.position(*wire), whole);
+            }
+        }
+        for product in &self.products {
+            let whole = (product.coefficient * factor).round() as i64;
+            if whole == 0 {
+                continue;
+            }
+            let at = product.wires.map(|wire| inputs.position(wire));
+            let zeros = product.zeros.map(|zero| zero as i64);
+            unit.products.push((at[0], at[1], whole));
+            add(at[0], -whole * zeros[1]);
+            add(at[1], -whole * zeros[0]);
+            unit.bias += whole * zeros[0] * zeros[1];
+        }
+        terms.retain(|(_, c)| *c != 0);
+        unit.terms = terms;
+        unit
+    }
+}

@@ -1,0 +1,290 @@
+//! Writes the integer model of a network and its scales, one node after the other.
+//!
+//! The calibration rows run along: every node's biases are corrected for the mean error that
+//! rounding its weights causes on them, before the next node sees its digits.
+
+mod correct;
+mod linear;
+mod products;
+
+use super::net::{Net, NetOp, Var};
+use super::scales::{Classes, Plan, Scale};
+use crate::integer::{
+    FunctionTable, InputSchema, IntegerModel, ModelError, Node, Op, Unit, WireId,
+};
+
+/// How a variable reads on wires: `constant + Σ step · digit`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Form {
+    pub(super) constant: f64,
+    /// (wire, step), lowest digit first.
+    pub(super) terms: Vec<(WireId, f64)>,
+}
+
+/// The rows that run along.
+pub(super) struct Rows<'a> {
+    /// Per row, raw inputs.
+    pub(super) raw: Vec<&'a [i64]>,
+    /// Per row, the float network's linear values by variable.
+    pub(super) linear: Vec<&'a [f32]>,
+}
+
+/// What is written, or what keeps it from being.
+pub(super) enum Written {
+    /// A model that is well-formed and proves its whole box, and per node of it the network's
+    /// node that it computes, if it is one.
+    Model(IntegerModel, Vec<Option<usize>>),
+    /// Classes whose steps must be larger, and how large.
+    TooFine(Vec<(usize, f64)>),
+}
+
+/// Everything that is fixed before writing begins.
+#[derive(Clone, Copy)]
+pub(super) struct Writer<'a> {
+    pub(super) name: &'a str,
+    pub(super) net: &'a Net,
+    pub(super) classes: &'a Classes,
+    pub(super) plan: &'a Plan,
+    pub(super) input: &'a InputSchema,
+    pub(super) digit_bits: u32,
+    /// The output variables.
+    pub(super) scores: &'a [Var],
+}
+
+/// A model being written.
+struct Emitter<'a> {
+    writer: &'a Writer<'a>,
+    model: IntegerModel,
+    /// Per variable; empty until it is computed.
+    forms: Vec<Form>,
+    /// Per wire, the digits that the box can reach.
+    reach: Vec<(i64, i64)>,
+    /// Per row, every wire.
+    digits: Vec<Vec<u32>>,
+    /// A wire that is always 0, once one is needed.
+    zero: Option<WireId>,
+    /// Per node of the model, the network's node.
+    sources: Vec<Option<usize>>,
+    too_fine: Vec<(usize, f64)>,
+}
+
+impl Writer<'_> {
+    /// Writes the model.
+    ///
+    /// # Errors
+    /// Rows outside the box, or a model that is not well-formed.
+    pub(super) fn write(&self, rows: &Rows<'_>) -> Result<Written, ModelError> {
+        let model = IntegerModel {
+            name: self.name.into(),
+            digit_bits: self.digit_bits,
+            input: self.input.clone(),
+            nodes: Vec::new(),
+            output: Vec::new(),
+            privacy: Default::default(),
+        };
+        let reach = model.digit_bounds().into_iter();
+        let mut emitter = Emitter {
+            writer: self,
+            reach: reach.map(|hi| (0, i64::from(hi))).collect(),
+            digits: rows
+                .raw
+                .iter()
+                .map(|raw| model.digits(raw))
+                .collect::<Result<_, _>>()?,
+            forms: self.raw_forms(),
+            model,
+            zero: None,
+            sources: Vec::new(),
+            too_fine: Vec::new(),
+        };
+        emitter
+            .forms
+            .resize(self.net.vars as usize, Form::default());
+        for (index, node) in self.net.nodes.iter().enumerate() {
+            match &node.op {
+                NetOp::Dense(dense) => emitter.dense(index, dense, rows)?,
+                NetOp::Conv(conv) => emitter.conv(index, conv, rows)?,
+                NetOp::Sparse(units) => emitter.sparse(index, units, rows)?,
+                NetOp::Map { expr, inputs } => emitter.table(index, *expr, inputs)?,
+                NetOp::Max(groups) => {
+                    let inputs: Vec<WireId> = groups
+                        .iter()
+                        .flatten()
+                        .map(|r| emitter.wire(r.var))
+                        .collect();
+                    let mut at = 0u32;
+                    let groups = groups.iter().map(|group| {
+                        let first = at;
+                        at += group.len() as u32;
+                        (first..at).collect()
+                    });
+                    let groups = groups.collect();
+                    let wires =
+                        emitter.push(Some(index), &node.name, inputs, Op::Max { groups })?;
+                    emitter.name_outputs(&node.outputs, &wires);
+                }
+                NetOp::Trees(_) => {
+                    return Err(emitter.malformed(format!(
+                        "node `{}`: trees cannot be quantized yet",
+                        node.name
+                    )));
+                }
+            }
+            if !emitter.too_fine.is_empty() {
+                return Ok(Written::TooFine(emitter.too_fine));
+            }
+        }
+        let mut model = emitter.model;
+        model.output.clone_from(&self.plan.fields);
+        for (field, var) in model.output.iter_mut().zip(self.scores) {
+            let form = &emitter.forms[*var as usize];
+            field.wire = form.terms.first().map_or(0, |(wire, _)| *wire);
+        }
+        model.validate()?;
+        model.check_complete()?;
+        Ok(Written::Model(model, emitter.sources))
+    }
+
+    /// How features read.
+    fn raw_forms(&self) -> Vec<Form> {
+        let digits = self.input.digits;
+        let features = self.input.features.iter().enumerate();
+        features
+            .map(|(index, feature)| {
+                let unit = 10f64.powi(-i32::from(feature.decimals));
+                let first = index as WireId * digits;
+                let step = |d: u32| unit * 2f64.powi((self.digit_bits * d) as i32);
+                Form {
+                    constant: f64::from(feature.lo) * unit,
+                    terms: (0..digits).map(|d| (first + d, step(d))).collect(),
+                }
+            })
+            .collect()
+    }
+
+    fn scale(&self, var: Var) -> Option<(usize, Scale)> {
+        let class = self.classes.of(var)?;
+        Some((class, self.plan.scales[class]))
+    }
+}
+
+impl Emitter<'_> {
+    fn malformed(&self, what: String) -> ModelError {
+        ModelError::Malformed {
+            model: self.model.name.clone(),
+            what,
+        }
+    }
+
+    fn base(&self) -> f64 {
+        2f64.powi(self.writer.digit_bits as i32)
+    }
+
+    /// The wire of a variable of one digit.
+    fn wire(&self, var: Var) -> WireId {
+        let form = &self.forms[var as usize];
+        form.terms.first().map_or(0, |(wire, _)| *wire)
+    }
+
+    fn name_outputs(&mut self, vars: &[Var], wires: &[WireId]) {
+        for (var, wire) in vars.iter().zip(wires) {
+            if let Some((_, scale)) = self.writer.scale(*var) {
+                self.forms[*var as usize] = Form {
+                    constant: -scale.zero * scale.step,
+                    terms: vec![(*wire, scale.step)],
+                };
+            }
+        }
+    }
+
+    /// Appends a node that needs no correction, and runs it on the rows.
+    fn push(
+        &mut self,
+        source: Option<usize>,
+        name: &str,
+        inputs: Vec<WireId>,
+        op: Op,
+    ) -> Result<Vec<WireId>, ModelError> {
+        let node = Node {
+            name: name.into(),
+            inputs,
+            op,
+        };
+        let bounds = self.bounds(&node)?;
+        self.reach.extend(bounds.outputs);
+        let bits = self.writer.digit_bits;
+        for wires in &mut self.digits {
+            let x: Vec<u32> = node.inputs.iter().map(|w| wires[*w as usize]).collect();
+            wires.extend(node.compute(bits, &x).outputs);
+        }
+        Ok(self.append(node, source))
+    }
+
+    fn append(&mut self, node: Node, source: Option<usize>) -> Vec<WireId> {
+        self.sources.push(source);
+        let first = self.reach.len() - node.outputs();
+        let wires = (first..self.reach.len()).map(|wire| wire as WireId);
+        self.model.nodes.push(node);
+        wires.collect()
+    }
+
+    fn bounds(&self, node: &Node) -> Result<crate::domain::NodeBounds, ModelError> {
+        let inputs = node.inputs.iter();
+        let x: Vec<(i64, i64)> = inputs.map(|wire| self.reach[*wire as usize]).collect();
+        let bounds = node.bounds(&x, self.writer.digit_bits);
+        bounds.map_err(|what| self.malformed(format!("node `{}`: {what}", node.name)))
+    }
+
+    /// A wire that is always 0.
+    fn zero_wire(&mut self) -> Result<WireId, ModelError> {
+        if let Some(wire) = self.zero {
+            return Ok(wire);
+        }
+        let units = vec![Unit::default()];
+        let wires = self.push(None, "zero", Vec::new(), Op::Sparse { units })?;
+        let wire = wires.first().copied().unwrap_or(0);
+        self.zero = Some(wire);
+        Ok(wire)
+    }
+
+    fn table(&mut self, index: usize, expr: u32, inputs: &[Var]) -> Result<(), ModelError> {
+        let node = &self.writer.net.nodes[index];
+        let (Some(input), Some(output)) = (inputs.first(), node.outputs.first()) else {
+            return Ok(());
+        };
+        let scales = (self.writer.scale(*input), self.writer.scale(*output));
+        let (Some((_, from)), Some((_, to))) = scales else {
+            return Err(self.malformed(format!("node `{}`: a table without scale", node.name)));
+        };
+        let max = self.model.max_digit();
+        let exprs = &self.writer.net.exprs;
+        let values: Vec<Option<u32>> = (0..=max)
+            .map(|z| {
+                let value = exprs.value(expr, from.real(f64::from(z)));
+                let digit = to.digit(value).round().clamp(0.0, f64::from(max));
+                (!value.is_nan()).then_some(digit as u32)
+            })
+            .collect();
+        let table = FunctionTable {
+            name: exprs.name(expr),
+            values: fill(&values),
+        };
+        let wires = inputs.iter().map(|var| self.wire(*var)).collect();
+        let name = node.name.clone();
+        let wires = self.push(Some(index), &name, wires, Op::Table(table))?;
+        self.name_outputs(&node.outputs, &wires);
+        Ok(())
+    }
+}
+
+/// Where a function has no value, that of the nearest digit that has one.
+fn fill(values: &[Option<u32>]) -> Vec<u32> {
+    let near = |z: usize| {
+        let distance = (0..values.len()).find_map(|d| {
+            let below = z.checked_sub(d).and_then(|at| values[at]);
+            below.or_else(|| values.get(z + d).copied().flatten())
+        });
+        distance.unwrap_or(0)
+    };
+    (0..values.len()).map(near).collect()
+}
