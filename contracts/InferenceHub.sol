@@ -11,13 +11,13 @@ import {IInferenceHub} from "./interfaces/IInferenceHub.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IVerifierRouter} from "./interfaces/IVerifierRouter.sol";
 import {ExactCall} from "./libraries/ExactCall.sol";
+import {Requests} from "./libraries/Requests.sol";
 import {Statement} from "./libraries/Statement.sol";
 import {
     Delivery,
     InputModes,
     ModelPolicy,
     ModelTerms,
-    Modes,
     Request,
     RequestOptions,
     State
@@ -43,9 +43,9 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     /// that has already paid for the proof can still be paid.
     uint256 public constant CANCEL_DELAY = 60;
     /// @notice Furthest deadline of a request, in seconds from now: no fee is locked for longer.
-    uint256 public constant MAX_LIFETIME = 30 days;
+    uint256 public constant MAX_LIFETIME = Requests.MAX_LIFETIME;
     /// @notice Most gas a callback may have: it must fit any block beside the verification.
-    uint256 public constant MAX_CALLBACK_GAS = 2_000_000;
+    uint256 public constant MAX_CALLBACK_GAS = Requests.MAX_CALLBACK_GAS;
 
     /// @dev The whole fee in basis points.
     uint256 private constant WHOLE_BPS = 10_000;
@@ -83,28 +83,25 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     ) external payable returns (uint256 id) {
         uint16 ownerShareBps = _admit(modelId, options);
         bytes memory words = abi.encodePacked(registry.packInput(modelId, input));
-        Request memory request = Request({
-            modelId: modelId,
-            consumer: msg.sender,
-            subject: address(0),
-            refundTo: options.refundTo == address(0) ? msg.sender : options.refundTo,
-            nonce: nonceOf[msg.sender]++,
-            deadline: options.deadline,
-            fee: uint96(msg.value),
-            callbackGas: options.callbackGas,
-            modes: Modes.SINGLE,
-            inputMode: InputModes.PUBLIC_WORDS,
-            inputDigest: keccak256(words),
-            userData: options.userData
-        });
-        id = Statement.requestId(address(this), request);
-        Record storage record = _records[id];
-        record.state = State.Open;
-        // The share in force now: the owner cannot raise it once an operator has set to work.
-        record.ownerShareBps = ownerShareBps;
-        record.deadline = uint32(options.deadline);
-        emit InferenceRequested(id, modelId, msg.sender, request, words);
-        escrow.deposit{value: msg.value}(id);
+        Request memory request = Requests.onWords(modelId, nonceOf[msg.sender]++, options, words);
+        return _record(request, words, ownerShareBps);
+    }
+
+    /// @inheritdoc IInferenceHub
+    function requestPrivateInference(
+        uint256 modelId,
+        bytes32 commitment,
+        address subject,
+        RequestOptions calldata options
+    ) external payable returns (uint256 id) {
+        uint16 ownerShareBps = _admit(modelId, options);
+        if (registry.termsOf(modelId).inputMode != InputModes.COMMITMENT) {
+            revert PublicInputs(modelId);
+        }
+        uint64 nonce = nonceOf[msg.sender]++;
+        return _record(
+            Requests.onCommitment(modelId, nonce, options, commitment, subject), "", ownerShareBps
+        );
     }
 
     /// @inheritdoc IInferenceHub
@@ -120,14 +117,10 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         if (_cancelled(record)) revert NotOpen(id, State.Cancelled);
         if (block.timestamp > request.deadline) revert DeadlinePassed(id, request.deadline);
         if (payee == address(0)) revert ZeroPayee();
-        if (keccak256(input) != request.inputDigest) revert InputMismatch(id);
 
         ModelTerms memory terms = registry.termsOf(request.modelId);
-        _checkOutput(id, terms, output);
-        bytes32 tag = Statement.tag(id, payee);
-        if (!_proves(request.modelId, terms, Statement.instances(tag, input, output), proof)) {
-            revert InvalidProof(id);
-        }
+        uint256[] memory instances = _instances(id, request, terms, payee, input, output);
+        if (!_proves(request.modelId, terms, instances, proof)) revert InvalidProof(id);
 
         uint256 status = _statusOf(terms, output);
         record.state = State.Verified;
@@ -232,12 +225,14 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IInferenceHub
-    function instancesOf(uint256 id, address payee, bytes calldata input, bytes calldata output)
-        external
-        pure
-        returns (uint256[] memory)
-    {
-        return Statement.instances(Statement.tag(id, payee), input, output);
+    function instancesOf(
+        Request calldata request,
+        address payee,
+        bytes calldata input,
+        bytes calldata output
+    ) external view returns (uint256[] memory) {
+        uint256 id = requestIdOf(request);
+        return _instances(id, request, registry.termsOf(request.modelId), payee, input, output);
     }
 
     /// @inheritdoc IInferenceHub
@@ -248,6 +243,21 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     /// @inheritdoc IInferenceHub
     function requestIdOf(Request calldata request) public view returns (uint256) {
         return Statement.requestId(address(this), request);
+    }
+
+    /// @dev Opens a request and takes its fee.
+    function _record(Request memory request, bytes memory words, uint16 ownerShareBps)
+        private
+        returns (uint256 id)
+    {
+        id = Statement.requestId(address(this), request);
+        Record storage record = _records[id];
+        record.state = State.Open;
+        // The share in force now: the owner cannot raise it once an operator has set to work.
+        record.ownerShareBps = ownerShareBps;
+        record.deadline = uint32(request.deadline);
+        emit InferenceRequested(id, request.modelId, msg.sender, request, words);
+        escrow.deposit{value: msg.value}(id);
     }
 
     /// @dev Credits the owner's share and the rest; rounding favours the payee.
@@ -294,15 +304,7 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     {
         ModelPolicy memory policy = registry.policyOf(modelId);
         if (!policy.open) revert ModelClosed(modelId);
-        if (msg.value < policy.fee) revert FeeTooLow(policy.fee, msg.value);
-        if (msg.value > type(uint96).max) revert FeeTooHigh(msg.value);
-        if (
-            options.deadline <= block.timestamp || options.deadline > block.timestamp + MAX_LIFETIME
-                || options.deadline > type(uint32).max
-        ) revert BadDeadline(options.deadline);
-        if (options.callbackGas > MAX_CALLBACK_GAS) {
-            revert CallbackGasTooHigh(options.callbackGas, MAX_CALLBACK_GAS);
-        }
+        Requests.check(policy.fee, options);
         // Reverts on a stopped route: nobody could answer.
         router.verifierOf(registry.routeOf(modelId));
         return policy.ownerShareBps;
@@ -331,6 +333,27 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         return effectiveAt != 0 && block.timestamp >= effectiveAt;
     }
 
+    /// @dev Public inputs of a settlement: from the request, the registry and checked words; of
+    /// what the caller chooses only payee and output enter.
+    function _instances(
+        uint256 id,
+        Request calldata request,
+        ModelTerms memory terms,
+        address payee,
+        bytes calldata input,
+        bytes calldata output
+    ) private pure returns (uint256[] memory) {
+        _checkOutput(id, terms, output);
+        bytes32 tag = Statement.tag(id, payee);
+        // A request was made in its model's mode, and a model has one for ever.
+        if (terms.inputMode == InputModes.COMMITMENT) {
+            if (input.length != 0) revert InputMismatch(id);
+            return Statement.instances(tag, terms.modelCommitment, request.inputDigest, output);
+        }
+        if (keccak256(input) != request.inputDigest) revert InputMismatch(id);
+        return Statement.instances(tag, terms.modelCommitment, input, output);
+    }
+
     function _checkOutput(uint256 id, ModelTerms memory terms, bytes calldata output) private pure {
         if (output.length != uint256(terms.outputWords) * 32) revert OutputMalformed(id);
         for (uint256 i = 0; i < output.length; i += 32) {
@@ -343,6 +366,6 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         pure
         returns (uint256)
     {
-        return uint256(bytes32(output)) & ((1 << terms.digitBits) - 1);
+        return uint256(bytes32(output)) & ((1 << terms.outputSlotBits) - 1);
     }
 }

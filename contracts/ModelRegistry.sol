@@ -49,7 +49,9 @@ contract ModelRegistry is IModelRegistry, ERC165 {
         modelId = Statement.modelId(msg.sender, spec);
         Model storage model = _models[modelId];
         if (model.owner != address(0)) revert AlreadyRegistered(modelId);
-        if (spec.modelCommitment != 0) revert PrivateModelUnsupported();
+        if (uint256(spec.modelCommitment) >= Statement.SCALAR_FIELD) {
+            revert CommitmentNotCanonical(spec.modelCommitment);
+        }
 
         SchemaData.Header memory header = _checkSchema(spec, schema);
         _checkKey(spec, vkData, header);
@@ -58,6 +60,7 @@ contract ModelRegistry is IModelRegistry, ERC165 {
         model.vk = DataContract.store(vkData);
         header.route = spec.route;
         header.vkCodeHash = model.vk.codehash;
+        header.modelCommitment = spec.modelCommitment;
         model.data = DataContract.store(SchemaData.encode(schema, header));
         emit ModelRegistered(modelId, msg.sender, spec, model.vk, model.data);
         _setPolicy(modelId, model, policy);
@@ -115,9 +118,11 @@ contract ModelRegistry is IModelRegistry, ERC165 {
             route: header.route,
             vk: model.vk,
             vkCodeHash: header.vkCodeHash,
+            modelCommitment: header.modelCommitment,
+            inputMode: uint8(header.inputMode),
             inputWords: uint16(header.inputWords),
             outputWords: uint16(header.outputWords),
-            digitBits: uint8(header.digitBits)
+            outputSlotBits: uint8(SchemaData.outputSlotBits(header))
         });
     }
 
@@ -159,8 +164,8 @@ contract ModelRegistry is IModelRegistry, ERC165 {
         emit PolicyChanged(modelId, policy);
     }
 
-    /// @dev The key's instance count follows from the schema: one instance too many would be a
-    /// free input of the circuit's checks.
+    /// @dev The key's instance count follows from schema and commitment: one instance too many
+    /// would be a free input of the circuit's checks, one too few a weight or input left unbound.
     function _checkKey(
         ModelSpec calldata spec,
         bytes calldata vkData,
@@ -171,7 +176,8 @@ contract ModelRegistry is IModelRegistry, ERC165 {
         if (spec.srsHash != srsHash) revert SrsMismatch(srsHash, spec.srsHash);
         bytes32 vkHash = keccak256(vkData);
         if (vkHash != spec.vkHash) revert VkHashMismatch(spec.vkHash, vkHash);
-        uint256 instances = 2 + header.inputWords + header.outputWords;
+        uint256 instances =
+            Statement.instanceCount(spec.modelCommitment, header.inputWords, header.outputWords);
         VerifyingKey.check(vkData, verifier, instances, header.digitBits);
     }
 

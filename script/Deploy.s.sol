@@ -7,10 +7,10 @@ import {VmSafe} from "forge-std/Vm.sol";
 import {InferenceHub} from "../contracts/InferenceHub.sol";
 import {ModelRegistry} from "../contracts/ModelRegistry.sol";
 import {VerifierRouter} from "../contracts/VerifierRouter.sol";
-import {Halo2Verifier} from "../contracts/generated/Halo2Verifier.sol";
 import {IHalo2Verifier} from "../contracts/interfaces/IHalo2Verifier.sol";
+import {Verifiers} from "./Verifiers.sol";
 
-/// @title Deploys verifier, router, registry, hub and escrow; writes deployments/CHAIN.json
+/// @title Deploys verifiers, router, registry, hub and escrow; writes deployments/CHAIN.json
 /// @notice ```sh
 /// forge script script/Deploy.s.sol --rpc-url URL --broadcast --account NAME --sender ADDRESS
 /// ```
@@ -19,15 +19,22 @@ import {IHalo2Verifier} from "../contracts/interfaces/IHalo2Verifier.sol";
 /// `ALLOW_UNSAFE=true` to deploy a verifier of an SRS made locally: whoever made it can forge
 /// proofs. Chain 31337 needs no leave.
 contract Deploy is Script {
-    /// @notice The verifier's SRS is for development; set `ALLOW_UNSAFE=true` to use it anyway.
+    /// @notice A verifier's SRS is for development; set `ALLOW_UNSAFE=true` to use it anyway.
     error UnsafeSrs(uint256 chainId);
 
-    struct Deployment {
+    /// @param name Contract, which stands for a machine shape.
+    /// @param route What models of this shape and SRS are registered under.
+    struct Route {
+        string name;
         IHalo2Verifier verifier;
+        bytes32 route;
+    }
+
+    struct Deployment {
+        Route[] routes;
         VerifierRouter router;
         ModelRegistry registry;
         InferenceHub hub;
-        bytes32 route;
     }
 
     uint256 private constant ANVIL = 31_337;
@@ -37,24 +44,37 @@ contract Deploy is Script {
         (, address deployer,) = vm.readCallers();
         address owner = vm.envOr("OWNER", deployer);
         address guardian = vm.envOr("GUARDIAN", deployer);
-        Deployment memory d = deploy(deployer, owner, guardian, vm.envOr("ALLOW_UNSAFE", false));
+        bool allowUnsafe = vm.envOr("ALLOW_UNSAFE", false);
+        Deployment memory d = deploy(verifiers(allowUnsafe), deployer, owner, guardian);
         vm.stopBroadcast();
         // A dry run deploys nothing: it must not replace the record of what is deployed.
         if (vm.isContext(VmSafe.ForgeContext.ScriptBroadcast)) write(d, owner, guardian);
     }
 
-    /// @notice Deploys everything. The deployer activates the route, then hands the router over;
-    /// another owner still has to accept.
-    function deploy(address deployer, address owner, address guardian, bool allowUnsafe)
+    /// @notice Deploys every generated verifier.
+    function verifiers(bool allowUnsafe) public returns (Route[] memory routes) {
+        string[] memory names = Verifiers.names();
+        routes = new Route[](names.length);
+        for (uint256 i = 0; i < names.length; ++i) {
+            IHalo2Verifier verifier = Verifiers.deploy(names[i]);
+            if (verifier.srsUnsafe() && block.chainid != ANVIL && !allowUnsafe) {
+                revert UnsafeSrs(block.chainid);
+            }
+            routes[i] = Route({name: names[i], verifier: verifier, route: 0});
+        }
+    }
+
+    /// @notice Deploys everything else. The deployer activates a route per verifier, then hands the
+    /// router over; another owner still has to accept.
+    function deploy(Route[] memory routes, address deployer, address owner, address guardian)
         public
         returns (Deployment memory d)
     {
-        d.verifier = IHalo2Verifier(address(new Halo2Verifier()));
-        if (d.verifier.srsUnsafe() && block.chainid != ANVIL && !allowUnsafe) {
-            revert UnsafeSrs(block.chainid);
-        }
+        d.routes = routes;
         d.router = new VerifierRouter(deployer, guardian);
-        d.route = d.router.activate(address(d.verifier));
+        for (uint256 i = 0; i < routes.length; ++i) {
+            routes[i].route = d.router.activate(address(routes[i].verifier));
+        }
         d.registry = new ModelRegistry(d.router);
         d.hub = new InferenceHub(d.registry, d.router);
         if (owner != deployer) d.router.transferOwnership(owner);
@@ -69,22 +89,32 @@ contract Deploy is Script {
         string memory key = "deployment";
         vm.serializeUint(key, "chainId", block.chainid);
         vm.serializeUint(key, "fromBlock", block.number);
-        vm.serializeAddress(key, "verifier", address(d.verifier));
         vm.serializeAddress(key, "router", address(d.router));
         vm.serializeAddress(key, "registry", address(d.registry));
         vm.serializeAddress(key, "hub", address(d.hub));
         vm.serializeAddress(key, "escrow", address(d.hub.escrow()));
         vm.serializeAddress(key, "owner", owner);
         vm.serializeAddress(key, "guardian", guardian);
-        vm.serializeBytes32(key, "shapeHash", d.verifier.shapeHash());
-        vm.serializeBytes32(key, "srsHash", d.verifier.srsHash());
-        vm.serializeBool(key, "srsUnsafe", d.verifier.srsUnsafe());
-        string memory json = vm.serializeBytes32(key, "route", d.route);
+        string memory json = vm.serializeString(key, "verifiers", _routes(d.routes));
         vm.createDir(string.concat(vm.projectRoot(), "/deployments"), true);
         string memory chain = vm.toString(block.chainid);
         path = string.concat(vm.projectRoot(), "/deployments/", chain, ".json");
         vm.writeJson(json, path);
         // solhint-disable-next-line no-console
         console2.log("wrote", path);
+    }
+
+    function _routes(Route[] memory routes) private returns (string[] memory objects) {
+        objects = new string[](routes.length);
+        for (uint256 i = 0; i < routes.length; ++i) {
+            IHalo2Verifier verifier = routes[i].verifier;
+            string memory key = routes[i].name;
+            vm.serializeString(key, "name", routes[i].name);
+            vm.serializeAddress(key, "address", address(verifier));
+            vm.serializeBytes32(key, "shapeHash", verifier.shapeHash());
+            vm.serializeBytes32(key, "srsHash", verifier.srsHash());
+            vm.serializeBool(key, "srsUnsafe", verifier.srsUnsafe());
+            objects[i] = vm.serializeBytes32(key, "route", routes[i].route);
+        }
     }
 }

@@ -9,7 +9,7 @@ import {CreditToken} from "./CreditToken.sol";
 import {InferenceConsumer} from "./InferenceConsumer.sol";
 import {RiskBounds, RiskPolicy} from "./RiskPolicy.sol";
 import {IInferenceHub} from "../interfaces/IInferenceHub.sol";
-import {OutputField, RequestOptions, Schema} from "../types/Types.sol";
+import {InputModes, OutputField, RequestOptions, Schema} from "../types/Types.sol";
 
 /// @notice A ratio that the manager fills into the model's input.
 /// @param feature Position in the input.
@@ -130,7 +130,7 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
     uint256 private immutable _loanToValueOne;
     uint256 private immutable _utilizationFeature;
     uint256 private immutable _utilizationOne;
-    uint256 private immutable _digitBits;
+    uint256 private immutable _slotBits;
     uint256 private immutable _scoreStep;
     uint256 private immutable _scoreOne;
 
@@ -145,6 +145,9 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
         RiskPolicy(config.bounds)
     {
         Schema memory schema = config.hub.registry().schemaOf(config.modelId);
+        if (schema.inputMode != InputModes.PUBLIC_WORDS) {
+            revert BadConfig("the model's inputs are private");
+        }
         uint256 count = schema.features.length;
         RatioFeature memory loanToValue = config.loanToValue;
         RatioFeature memory utilization = config.utilization;
@@ -163,7 +166,7 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
         _featureCount = count;
         (_loanToValueFeature, _loanToValueOne) = (loanToValue.feature, loanToValue.one);
         (_utilizationFeature, _utilizationOne) = (utilization.feature, utilization.one);
-        _digitBits = schema.digitBits;
+        _slotBits = uint256(schema.digitBits) * schema.outputDigits;
         _scoreStep = score.multiplier;
         _scoreOne = 10 ** score.decimals;
         credit = new CreditToken();
@@ -310,7 +313,7 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
         // Compare and swap: an attestation since makes this result old.
         (uint256 factorThen, uint256 version) = _split(userData);
         if (version != _positions[review.account].version) revert SnapshotChanged(id);
-        uint256 score = _digit(output, _digitBits, 1) * _scoreStep;
+        uint256 score = _raw(output, _slotBits, 1) * _scoreStep;
         if (score > _scoreOne) revert ScoreOutOfRange(score, _scoreOne);
         _apply(id, review, factorThen, score);
     }

@@ -3,13 +3,15 @@ pragma solidity ^0.8.28;
 
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceHub} from "../interfaces/IInferenceHub.sol";
-import {OutputField, State} from "../types/Types.sol";
+import {OutputField, State, Statuses} from "../types/Types.sol";
 
 /// @title Base of a contract that acts on verified inferences
 /// @notice Pins one hub for ever and lets nobody else call back. A proof shows computation, not
 /// truth: whoever chooses the inputs chooses the score, so build inputs from your own state or
 /// from features that somebody you trust has attested, and reject what is stale.
-/// @dev Example:
+/// Warning: a verified result whose status is not `STATUS_OK` is a refusal, paid like an answer.
+/// Its outputs are zero and mean nothing: a zero may well be the best score there is.
+/// @dev Example, for a model with slots of 8 bits:
 /// ```solidity
 /// contract Score is InferenceConsumer {
 ///     uint256 public latest;
@@ -17,7 +19,7 @@ import {OutputField, State} from "../types/Types.sol";
 ///     function _onInference(uint256, uint256, uint256 status, bytes calldata output, bytes32)
 ///         internal override
 ///     {
-///         if (status == STATUS_OK) latest = _digit(output, 8, 1);
+///         if (status == STATUS_OK) latest = _raw(output, 8, 1);
 ///     }
 /// }
 /// ```
@@ -33,8 +35,10 @@ abstract contract InferenceConsumer is IInferenceConsumer {
     IInferenceHub public immutable hub;
 
     /// @dev Status of an answer to an input inside the model's domain.
-    uint256 internal constant STATUS_OK = 0;
-    /// @dev Bits of an output word that carry digits.
+    uint256 internal constant STATUS_OK = Statuses.OK;
+    /// @dev Status of a refusal: the private input was proved to lie outside the model's domain.
+    uint256 internal constant STATUS_OUT_OF_DOMAIN = Statuses.OUT_OF_DOMAIN;
+    /// @dev Bits of an output word that carry slots.
     uint256 private constant WORD_BITS = 253;
 
     constructor(IInferenceHub hub_) {
@@ -54,7 +58,7 @@ abstract contract InferenceConsumer is IInferenceConsumer {
     }
 
     /// @dev Acts on a verified result. A revert leaves the settlement alone; anyone may have the
-    /// hub deliver again.
+    /// hub deliver again. Look at `status` before `output`.
     function _onInference(
         uint256 id,
         uint256 modelId,
@@ -83,20 +87,20 @@ abstract contract InferenceConsumer is IInferenceConsumer {
         if (state != State.Verified || outputHash != keccak256(output)) revert NotVerified(id);
     }
 
-    /// @dev Output digit `slot` (0 is the status, outputs follow) of packed output words.
-    function _digit(bytes calldata output, uint256 digitBits, uint256 slot)
+    /// @dev Raw value of `slot` (0 is the status, outputs follow) of packed output words, whose
+    /// slots have `slotBits` bits: the schema's `digitBits * outputDigits`.
+    function _raw(bytes calldata output, uint256 slotBits, uint256 slot)
         internal
         pure
         returns (uint256)
     {
-        uint256 perWord = WORD_BITS / digitBits;
+        uint256 perWord = WORD_BITS / slotBits;
         uint256 word = uint256(bytes32(output[32 * (slot / perWord):]));
-        return word >> (slot % perWord * digitBits) & ((1 << digitBits) - 1);
+        return word >> (slot % perWord * slotBits) & ((1 << slotBits) - 1);
     }
 
-    /// @dev The fixed-point number, with `field.decimals` decimals, that `digit` stands for.
-    function _fixedPoint(OutputField memory field, uint256 digit) internal pure returns (int256) {
-        return
-            (int256(digit) - int256(uint256(field.zeroPoint))) * int256(uint256(field.multiplier));
+    /// @dev The fixed-point number, with `field.decimals` decimals, that `raw` stands for.
+    function _fixedPoint(OutputField memory field, uint256 raw) internal pure returns (int256) {
+        return (int256(raw) - int256(uint256(field.zeroPoint))) * int256(uint256(field.multiplier));
     }
 }

@@ -8,7 +8,8 @@ import {Delivery, Request, RequestOptions, State} from "../types/Types.sol";
 
 /// @title Requests, settlement and delivery of verified inferences
 interface IInferenceHub {
-    /// @notice Everything an operator needs: the request and its packed input words.
+    /// @notice Everything an operator needs: the request and its packed input words. Private
+    /// inputs leave `input` empty; the operator gets them from the request's subject.
     event InferenceRequested(
         uint256 indexed id,
         uint256 indexed modelId,
@@ -43,8 +44,14 @@ interface IInferenceHub {
     error FeeTooHigh(uint256 sent);
     /// @notice The model's owner takes no new requests.
     error ModelClosed(uint256 modelId);
-    /// @notice These are not the input words of the request.
+    /// @notice These are not the input words of the request; private inputs have none.
     error InputMismatch(uint256 id);
+    /// @notice The model takes its input as public words: see `requestInference`.
+    error PublicInputs(uint256 modelId);
+    /// @notice No commitment: zero, or not below the scalar field's modulus.
+    error BadCommitment(bytes32 commitment);
+    /// @notice Nobody's values: an operator could never learn them with their owner's consent.
+    error ZeroSubject();
     /// @notice Wrong number of output words, a word that is not canonical, or not the
     /// verified output.
     error OutputMalformed(uint256 id);
@@ -87,12 +94,29 @@ interface IInferenceHub {
         RequestOptions calldata options
     ) external payable returns (uint256 id);
 
+    /// @notice Asks for `modelId` on values that the chain never sees; the value sent is the fee.
+    /// @dev Operators answer only with `subject`'s signature over chain, hub, request id and
+    /// commitment: a commitment copied from another request opens nothing. Whether the values lie
+    /// inside the model's box only the proof says; if not, the answer's status is
+    /// `Statuses.OUT_OF_DOMAIN`, all outputs are zero, and the operator is paid.
+    /// @param modelId A registered model with private inputs that is open for requests.
+    /// @param commitment Salted Poseidon commitment to the values, a scalar field element.
+    /// @param subject Whose values these are; an account that can sign, by ERC-1271 too.
+    /// @param options Deadline, callback gas, refund address, user data.
+    /// @return id Hash of the request, see `requestIdOf`.
+    function requestPrivateInference(
+        uint256 modelId,
+        bytes32 commitment,
+        address subject,
+        RequestOptions calldata options
+    ) external payable returns (uint256 id);
+
     /// @notice Settles a request with a proved output and pays `payee`.
     /// @dev The id, the input digest and every public input are rebuilt here; only payee, output
     /// and proof are the caller's. The payee is bound by the proof, so a copied proof pays its
     /// maker. Reverts `InsufficientCallbackGas` rather than starve the consumer's callback.
     /// @param request The request, exactly as in `InferenceRequested`.
-    /// @param input Packed input words, as in `InferenceRequested`.
+    /// @param input Packed input words, as in `InferenceRequested`: empty for private inputs.
     /// @param payee Credited with the fee less the model owner's share.
     /// @param output Packed output words.
     /// @param proof Uncompressed points and scalars in transcript order.
@@ -169,9 +193,13 @@ interface IInferenceHub {
     /// @notice keccak256(abi.encode(STATEMENT_V1, id, payee)).
     function tagOf(uint256 id, address payee) external view returns (bytes32);
 
-    /// @notice The public inputs of `fulfill`: tag halves, input words, output words.
-    function instancesOf(uint256 id, address payee, bytes calldata input, bytes calldata output)
-        external
-        view
-        returns (uint256[] memory);
+    /// @notice The public inputs of `fulfill` with the same arguments: tag halves, the commitment
+    /// of a private model, input words or the commitment of private inputs, output words. For any
+    /// request of a registered model, whether it was made or not.
+    function instancesOf(
+        Request calldata request,
+        address payee,
+        bytes calldata input,
+        bytes calldata output
+    ) external view returns (uint256[] memory);
 }

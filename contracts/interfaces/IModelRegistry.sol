@@ -31,8 +31,10 @@ interface IModelRegistry {
     error BadPolicy(string reason);
     /// @notice The model was set up under another SRS than its route's verifier.
     error SrsMismatch(bytes32 expected, bytes32 got);
-    /// @notice Committed weights come later; a commitment must be zero now.
-    error PrivateModelUnsupported();
+    /// @notice A commitment is an element of the scalar field: this is none.
+    error CommitmentNotCanonical(bytes32 commitment);
+    /// @notice The model takes a commitment to its input, never the values themselves.
+    error PrivateInputs();
     /// @notice Not one value per feature.
     error WrongInputLength(uint256 expected, uint256 got);
     /// @notice A value lies outside its feature's box.
@@ -43,6 +45,9 @@ interface IModelRegistry {
     error NonCanonicalOutput(uint256 index, uint256 word);
 
     /// @notice Registers an immutable model version owned by the caller.
+    /// @dev The instance count that the key must state follows from `spec` and `schema`: two tag
+    /// halves, the commitment of a private model, input words or the commitment of private inputs,
+    /// output words. Shape and SRS are the route's.
     /// @param spec Description; its hashes must match the data.
     /// @param vkData Verifying-key data: k, instance count, commitments, 32-byte words.
     /// @param schema Input and output encoding.
@@ -82,16 +87,19 @@ interface IModelRegistry {
     /// @notice Everything a settlement needs, in one call.
     function termsOf(uint256 modelId) external view returns (ModelTerms memory);
 
-    /// @notice Packs raw inputs into canonical public words; reverts `OutOfDomain` outside the box.
+    /// @notice Packs raw inputs into canonical public words; reverts `OutOfDomain` outside the box
+    /// and `PrivateInputs` where inputs are private.
     function packInput(uint256 modelId, int32[] calldata input)
         external
         view
         returns (uint256[] memory words);
 
-    /// @notice Number of input and output words of a model.
+    /// @notice Number of input and output words of a model; private inputs count as one.
     function wordCounts(uint256 modelId) external view returns (uint256 inputs, uint256 outputs);
 
     /// @notice Splits output words into status and fixed-point values.
+    /// @return status See `Statuses`.
+    /// @return values One per output; none at all unless the status is 0.
     function decodeOutput(uint256 modelId, bytes calldata output)
         external
         view

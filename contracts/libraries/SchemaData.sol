@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Feature, OutputField, Schema} from "../types/Types.sol";
+import {Feature, InputModes, OutputField, Schema, Statuses} from "../types/Types.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {DataContract} from "./DataContract.sol";
 
@@ -9,16 +9,19 @@ import {DataContract} from "./DataContract.sol";
 /// @notice
 /// ```text
 /// at  bytes
-///  0   1   digitBits
-///  1   1   inputDigits
-///  2   2   features
-///  4   2   outputs
-///  6   2   input words
-///  8   2   output words
-/// 10  32   route
-/// 42  32   code hash of the verifying-key contract
-/// 74   9   per feature: lo (4), hi (4), decimals (1)
-///  …   9   per output: zeroPoint (4), multiplier (4), decimals (1)
+///   0   1   digitBits
+///   1   1   inputDigits
+///   2   1   outputDigits
+///   3   1   inputMode
+///   4   2   features
+///   6   2   outputs
+///   8   2   input words; 1 where inputs are private: their commitment
+///  10   2   output words
+///  12  32   route
+///  44  32   code hash of the verifying-key contract
+///  76  32   commitment to private weights, or zero
+/// 108   9   per feature: lo (4), hi (4), decimals (1)
+///   …   9   per output: zeroPoint (4), multiplier (4), decimals (1)
 /// ```
 /// Packing of words: equal slots, first value in the lowest bits, at most 253 bits of a word, so
 /// that every word is below the scalar field and has one meaning.
@@ -28,28 +31,34 @@ library SchemaData {
     /// @dev Bounds of the digit width; the machine's look-up table holds 2^digitBits entries.
     uint256 internal constant MIN_DIGIT_BITS = 4;
     uint256 internal constant MAX_DIGIT_BITS = 12;
-    /// @dev Widest input slot: 32-bit values in 12-bit digits need 36.
+    /// @dev Widest slot: 32-bit inputs in 12-bit digits need 36, outputs have `MAX_OUTPUT_DIGITS`.
     uint256 internal constant MAX_SLOT_BITS = 48;
+    /// @dev Most digits of an output. Of the widest digits they just fill the widest slot.
+    uint256 internal constant MAX_OUTPUT_DIGITS = 4;
     /// @dev Most decimals of a fixed-point number, as in ether.
     uint256 internal constant MAX_DECIMALS = 18;
     /// @dev Most features and outputs together; keeps the data under the code size limit.
     uint256 internal constant MAX_ENTRIES = 2_048;
 
     uint256 private constant ENTRY_BYTES = 9;
-    uint256 private constant ROUTE_AT = 10;
-    uint256 private constant CODE_HASH_AT = 42;
-    uint256 private constant ENTRIES_AT = 74;
+    uint256 private constant ROUTE_AT = 12;
+    uint256 private constant CODE_HASH_AT = 44;
+    uint256 private constant COMMITMENT_AT = 76;
+    uint256 private constant ENTRIES_AT = 108;
 
     /// @notice The fixed-size part of the data.
     struct Header {
         uint256 digitBits;
         uint256 inputDigits;
+        uint256 outputDigits;
+        uint256 inputMode;
         uint256 features;
         uint256 outputs;
         uint256 inputWords;
         uint256 outputWords;
         bytes32 route;
         bytes32 vkCodeHash;
+        bytes32 modelCommitment;
     }
 
     /// @notice Checks `schema`'s numbers and derives the header.
@@ -62,16 +71,30 @@ library SchemaData {
             revert IModelRegistry.BadSchema("digit width");
         }
         if (slot == 0 || slot > MAX_SLOT_BITS) revert IModelRegistry.BadSchema("slot width");
+        if (schema.outputDigits == 0 || schema.outputDigits > MAX_OUTPUT_DIGITS) {
+            revert IModelRegistry.BadSchema("output width");
+        }
+        if (schema.inputMode > InputModes.COMMITMENT) {
+            revert IModelRegistry.BadSchema("input mode");
+        }
         if (features == 0) revert IModelRegistry.BadSchema("no features");
         if (outputs == 0) revert IModelRegistry.BadSchema("no outputs");
         if (features + outputs > MAX_ENTRIES) revert IModelRegistry.BadSchema("too many fields");
         header.digitBits = bits;
         header.inputDigits = schema.inputDigits;
+        header.outputDigits = schema.outputDigits;
+        header.inputMode = schema.inputMode;
         header.features = features;
         header.outputs = outputs;
-        header.inputWords = _wordCount(features, slot);
+        bool committed = schema.inputMode == InputModes.COMMITMENT;
+        header.inputWords = committed ? 1 : _wordCount(features, slot);
         // One more slot: the status.
-        header.outputWords = _wordCount(outputs + 1, bits);
+        header.outputWords = _wordCount(outputs + 1, outputSlotBits(header));
+    }
+
+    /// @notice Bits of an output slot.
+    function outputSlotBits(Header memory header) internal pure returns (uint256) {
+        return header.outputDigits * header.digitBits;
     }
 
     /// @notice Encodes `schema` with `header`, checking every entry.
@@ -94,10 +117,11 @@ library SchemaData {
             }
             cursor = _writeEntry(cursor, uint32(feature.lo), uint32(feature.hi), feature.decimals);
         }
+        slot = outputSlotBits(header);
         for (uint256 i = 0; i < header.outputs; ++i) {
             OutputField calldata field = schema.outputs[i];
-            if (field.zeroPoint >> header.digitBits != 0) {
-                revert IModelRegistry.BadSchema("zero point is not a digit");
+            if (field.zeroPoint >> slot != 0) {
+                revert IModelRegistry.BadSchema("zero point does not fit its slot");
             }
             if (field.multiplier == 0) revert IModelRegistry.BadSchema("multiplier is zero");
             cursor = _writeEntry(cursor, field.zeroPoint, field.multiplier, field.decimals);
@@ -131,6 +155,8 @@ library SchemaData {
         Header memory header = _header(data);
         schema.digitBits = uint8(header.digitBits);
         schema.inputDigits = uint8(header.inputDigits);
+        schema.outputDigits = uint8(header.outputDigits);
+        schema.inputMode = uint8(header.inputMode);
         schema.features = new Feature[](header.features);
         schema.outputs = new OutputField[](header.outputs);
         uint256 position = ENTRIES_AT;
@@ -149,7 +175,8 @@ library SchemaData {
         }
     }
 
-    /// @notice Checks `input` against the box and packs it, in one pass.
+    /// @notice Checks `input` against the box and packs it, in one pass. Private inputs have no
+    /// words: reverts `PrivateInputs`.
     function pack(address pointer, int32[] calldata input)
         internal
         view
@@ -158,6 +185,7 @@ library SchemaData {
         uint256 length = DataContract.size(pointer);
         bytes memory data = DataContract.load(pointer, 0, length);
         Header memory header = _header(data);
+        if (header.inputMode != InputModes.PUBLIC_WORDS) revert IModelRegistry.PrivateInputs();
         if (input.length != header.features) {
             revert IModelRegistry.WrongInputLength(header.features, input.length);
         }
@@ -174,7 +202,8 @@ library SchemaData {
         }
     }
 
-    /// @notice Splits canonical output words into status and fixed-point values.
+    /// @notice Splits canonical output words into status and fixed-point values. A refusal has no
+    /// values: the raw zeros beside it stand for nothing.
     function decodeOutput(address pointer, bytes calldata output)
         internal
         view
@@ -185,8 +214,9 @@ library SchemaData {
         if (output.length != header.outputWords * 32) {
             revert IModelRegistry.WrongOutputLength(header.outputWords * 32, output.length);
         }
-        uint256 perWord = WORD_BITS / header.digitBits;
-        uint256 mask = (1 << header.digitBits) - 1;
+        uint256 slotBits = outputSlotBits(header);
+        uint256 perWord = WORD_BITS / slotBits;
+        uint256 mask = (1 << slotBits) - 1;
         uint256 fieldsAt = ENTRIES_AT + ENTRY_BYTES * header.features;
         values = new int256[](header.outputs);
         uint256 word;
@@ -197,7 +227,7 @@ library SchemaData {
                 word = uint256(bytes32(output[32 * (slot / perWord):]));
             }
             uint256 raw = word & mask;
-            word >>= header.digitBits;
+            word >>= slotBits;
             if (slot == 0) {
                 status = raw;
             } else {
@@ -207,9 +237,10 @@ library SchemaData {
             }
         }
         if (word != 0) revert IModelRegistry.NonCanonicalOutput(header.outputWords - 1, word);
+        if (status != Statuses.OK) values = new int256[](0);
     }
 
-    /// @notice The fixed-point number, with `field.decimals` decimals, that digit `raw` stands for.
+    /// @notice The fixed-point number, with `field.decimals` decimals, that `raw` stands for.
     function fixedPoint(OutputField memory field, uint256 raw) internal pure returns (int256) {
         return (int256(raw) - int256(uint256(field.zeroPoint))) * int256(uint256(field.multiplier));
     }
@@ -272,17 +303,18 @@ library SchemaData {
         pure
         returns (uint256 cursor)
     {
-        uint256 sizes = header.digitBits << 72 | header.inputDigits << 64 | header.features << 48
-            | header.outputs << 32 | header.inputWords << 16 | header.outputWords;
-        (bytes32 route, bytes32 codeHash) = (header.route, header.vkCodeHash);
-        (uint256 routeAt, uint256 hashAt, uint256 entriesAt) = (ROUTE_AT, CODE_HASH_AT, ENTRIES_AT);
+        uint256 widths = header.digitBits << 24 | header.inputDigits << 16 | header.outputDigits
+            << 8 | header.inputMode;
+        uint256 counts = header.features << 48 | header.outputs << 32 | header.inputWords << 16
+            | header.outputWords;
+        _store(data, 0, bytes32((widths << 64 | counts) << 160));
+        _store(data, ROUTE_AT, header.route);
+        _store(data, CODE_HASH_AT, header.vkCodeHash);
+        _store(data, COMMITMENT_AT, header.modelCommitment);
+        uint256 entriesAt = ENTRIES_AT;
         // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
-            let start := add(data, 0x20)
-            mstore(start, shl(176, sizes))
-            mstore(add(start, routeAt), route)
-            mstore(add(start, hashAt), codeHash)
-            cursor := add(start, entriesAt)
+            cursor := add(add(data, 0x20), entriesAt)
         }
     }
 
@@ -301,15 +333,18 @@ library SchemaData {
     }
 
     function _header(bytes memory data) private pure returns (Header memory header) {
-        uint256 sizes = _load(data, 0) >> 176;
-        header.digitBits = sizes >> 72;
-        header.inputDigits = sizes >> 64 & 0xff;
+        uint256 sizes = _load(data, 0) >> 160;
+        header.digitBits = sizes >> 88;
+        header.inputDigits = sizes >> 80 & 0xff;
+        header.outputDigits = sizes >> 72 & 0xff;
+        header.inputMode = sizes >> 64 & 0xff;
         header.features = sizes >> 48 & 0xffff;
         header.outputs = sizes >> 32 & 0xffff;
         header.inputWords = sizes >> 16 & 0xffff;
         header.outputWords = sizes & 0xffff;
         header.route = bytes32(_load(data, ROUTE_AT));
         header.vkCodeHash = bytes32(_load(data, CODE_HASH_AT));
+        header.modelCommitment = bytes32(_load(data, COMMITMENT_AT));
     }
 
     function _outputField(uint256 entry) private pure returns (OutputField memory) {
@@ -318,6 +353,13 @@ library SchemaData {
             multiplier: uint32(entry >> 192),
             decimals: uint8(entry >> 184)
         });
+    }
+
+    function _store(bytes memory data, uint256 position, bytes32 word) private pure {
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            mstore(add(add(data, 0x20), position), word)
+        }
     }
 
     function _load(bytes memory data, uint256 position) private pure returns (uint256 word) {

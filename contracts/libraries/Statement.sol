@@ -10,6 +10,12 @@ library Statement {
     bytes32 internal constant STATEMENT_V1 = keccak256("haloracle.statement.v1");
     bytes32 internal constant MODEL_V1 = keccak256("haloracle.model.v1");
 
+    /// @dev Order r of BN254's groups, modulus of the scalar field: every public input is below.
+    uint256 internal constant SCALAR_FIELD =
+        0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
+    /// @dev Public inputs of every statement: the tag's halves.
+    uint256 internal constant TAG_INSTANCES = 2;
+
     /// @notice Id of `request` at `hub` on this chain.
     function requestId(address hub, Request memory request) internal view returns (uint256) {
         return uint256(keccak256(abi.encode(REQUEST_V1, block.chainid, hub, request)));
@@ -30,22 +36,73 @@ library Statement {
         return keccak256(abi.encode(shapeHash, srsHash));
     }
 
-    /// @notice Public inputs: tag halves (128 bits each, high half first), input words, output
-    /// words. Lengths must be multiples of 32.
-    function instances(bytes32 tag_, bytes calldata input, bytes calldata output)
+    /// @notice Number of public inputs of a model's statements: what its verifying key must say.
+    /// @param modelCommitment Commitment to private weights; zero for public models.
+    function instanceCount(bytes32 modelCommitment, uint256 inputWords, uint256 outputWords)
         internal
         pure
-        returns (uint256[] memory values)
+        returns (uint256)
     {
-        values = new uint256[](2 + input.length / 32 + output.length / 32);
-        values[0] = uint256(tag_) >> 128;
-        values[1] = uint128(uint256(tag_));
+        return _beforeInput(modelCommitment) + inputWords + outputWords;
+    }
+
+    /// @notice Public inputs for public input words: tag halves (128 bits each, high half first),
+    /// the model's commitment if it is private, input words, output words. Lengths must be
+    /// multiples of 32.
+    function instances(
+        bytes32 tag_,
+        bytes32 modelCommitment,
+        bytes calldata input,
+        bytes calldata output
+    ) internal pure returns (uint256[] memory values) {
+        uint256 at;
+        (values, at) = _begin(tag_, modelCommitment, input.length >> 5, output);
         // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
-            let at := add(values, 0x60)
-            let inputBytes := shl(5, shr(5, input.length))
-            calldatacopy(at, input.offset, inputBytes)
-            calldatacopy(add(at, inputBytes), output.offset, shl(5, shr(5, output.length)))
+            calldatacopy(
+                add(add(values, 0x20), shl(5, at)),
+                input.offset,
+                shl(5, shr(5, input.length))
+            )
         }
+    }
+
+    /// @notice Public inputs for private input values: their commitment stands in for the words.
+    function instances(
+        bytes32 tag_,
+        bytes32 modelCommitment,
+        bytes32 inputCommitment,
+        bytes calldata output
+    ) internal pure returns (uint256[] memory values) {
+        uint256 at;
+        (values, at) = _begin(tag_, modelCommitment, 1, output);
+        values[at] = uint256(inputCommitment);
+    }
+
+    /// @dev Everything but `inputWords` instances from `inputAt` on, which stay zero.
+    function _begin(
+        bytes32 tag_,
+        bytes32 modelCommitment,
+        uint256 inputWords,
+        bytes calldata output
+    ) private pure returns (uint256[] memory values, uint256 inputAt) {
+        inputAt = _beforeInput(modelCommitment);
+        uint256 outputAt = inputAt + inputWords;
+        values = new uint256[](outputAt + (output.length >> 5));
+        values[0] = uint256(tag_) >> 128;
+        values[1] = uint128(uint256(tag_));
+        if (modelCommitment != 0) values[TAG_INSTANCES] = uint256(modelCommitment);
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            calldatacopy(
+                add(add(values, 0x20), shl(5, outputAt)),
+                output.offset,
+                shl(5, shr(5, output.length))
+            )
+        }
+    }
+
+    function _beforeInput(bytes32 modelCommitment) private pure returns (uint256) {
+        return modelCommitment == 0 ? TAG_INSTANCES : TAG_INSTANCES + 1;
     }
 }

@@ -7,22 +7,16 @@ import {IInferenceHub} from "../interfaces/IInferenceHub.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IVerifierRouter} from "../interfaces/IVerifierRouter.sol";
 import {DataContract} from "../libraries/DataContract.sol";
+import {Requests} from "../libraries/Requests.sol";
 import {SchemaData} from "../libraries/SchemaData.sol";
 import {Statement} from "../libraries/Statement.sol";
-import {
-    Delivery,
-    InputModes,
-    Modes,
-    Request,
-    RequestOptions,
-    Schema,
-    State
-} from "../types/Types.sol";
+import {Delivery, InputModes, Request, RequestOptions, Schema, State} from "../types/Types.sol";
 
 /// @title FOR TESTS ONLY: a hub that answers with whatever the test says, without proof or agent
 /// @notice For the tests of contracts that consume inferences. Requests are checked against the
 /// model's schema and get the ids and events of the real hub; `answer` delivers an answer. It is
-/// its own registry as far as consumers need one (`schemaOf`, `packInput`, `decodeOutput`).
+/// its own registry as far as consumers need one (`schemaOf`, `packInput`, `decodeOutput`). Models
+/// may take private inputs; that weights are private a consumer cannot notice, so here none are.
 /// Warning: it believes anybody. Never deploy it where value is at stake.
 /// @dev Example:
 /// ```solidity
@@ -37,8 +31,8 @@ contract MockInferenceHub is IInferenceHub {
     error NotInMock(string what);
     error UnknownModel(uint256 modelId);
     error WrongOutputCount(uint256 expected, uint256 got);
-    /// @notice No slot holds such a digit (slot 0 is the status): the real hub's cannot either.
-    error NotADigit(uint256 slot, uint256 value);
+    /// @notice No slot holds such a value (slot 0 is the status): the real hub's cannot either.
+    error TooWide(uint256 slot, uint256 value);
 
     struct Model {
         address data;
@@ -59,9 +53,9 @@ contract MockInferenceHub is IInferenceHub {
     mapping(address consumer => uint64) public nonceOf;
 
     /// @notice As the real hub's.
-    uint256 public constant MAX_LIFETIME = 30 days;
+    uint256 public constant MAX_LIFETIME = Requests.MAX_LIFETIME;
     /// @notice As the real hub's.
-    uint256 public constant MAX_CALLBACK_GAS = 2_000_000;
+    uint256 public constant MAX_CALLBACK_GAS = Requests.MAX_CALLBACK_GAS;
 
     mapping(uint256 modelId => Model) private _models;
     mapping(uint256 id => Record) private _records;
@@ -73,23 +67,24 @@ contract MockInferenceHub is IInferenceHub {
     }
 
     /// @notice Answers request `id` of a model with one output; see `answer`.
-    function answer(uint256 id, uint32 output) external {
-        uint32[] memory outputs = new uint32[](1);
+    function answer(uint256 id, uint64 output) external {
+        uint64[] memory outputs = new uint64[](1);
         outputs[0] = output;
         answer(id, outputs);
     }
 
     /// @notice Answers as the real hub does: a failed callback is recorded, not passed on.
-    function answerIsolated(uint256 id, uint32[] calldata outputs) external returns (bool ok) {
+    function answerIsolated(uint256 id, uint64[] calldata outputs) external returns (bool ok) {
         _answer(id, packOutput(_records[id].request.modelId, 0, outputs));
         return _tryDeliver(id);
     }
 
-    /// @notice Answers with a status other than OK and outputs zero: the model refused.
-    function refuse(uint256 id, uint32 status) external {
+    /// @notice Answers with a status other than OK and outputs zero: the model refused, as it does
+    /// with `Statuses.OUT_OF_DOMAIN` where private inputs lie outside its box.
+    function refuse(uint256 id, uint64 status) external {
         uint256 modelId = _records[id].request.modelId;
         uint256 count = SchemaData.readHeader(_model(modelId).data).outputs;
-        _answer(id, packOutput(modelId, status, new uint32[](count)));
+        _answer(id, packOutput(modelId, status, new uint64[](count)));
         _deliver(id);
     }
 
@@ -110,34 +105,27 @@ contract MockInferenceHub is IInferenceHub {
         int32[] calldata input,
         RequestOptions calldata options
     ) external payable returns (uint256 id) {
-        Model storage model = _model(modelId);
-        if (msg.value < model.fee) revert FeeTooLow(model.fee, msg.value);
-        if (msg.value > type(uint96).max) revert FeeTooHigh(msg.value);
-        if (
-            options.deadline <= block.timestamp || options.deadline > block.timestamp + MAX_LIFETIME
-        ) revert BadDeadline(options.deadline);
-        if (options.callbackGas > MAX_CALLBACK_GAS) {
-            revert CallbackGasTooHigh(options.callbackGas, MAX_CALLBACK_GAS);
+        address data = _admit(modelId, options);
+        bytes memory words = abi.encodePacked(SchemaData.pack(data, input));
+        Request memory request = Requests.onWords(modelId, nonceOf[msg.sender]++, options, words);
+        return _record(request, words);
+    }
+
+    /// @inheritdoc IInferenceHub
+    /// @dev Whether anybody knows values behind `commitment` does not matter here: the test says
+    /// with `answer` or `refuse` what came of them.
+    function requestPrivateInference(
+        uint256 modelId,
+        bytes32 commitment,
+        address subject,
+        RequestOptions calldata options
+    ) external payable returns (uint256 id) {
+        address data = _admit(modelId, options);
+        if (SchemaData.readHeader(data).inputMode != InputModes.COMMITMENT) {
+            revert PublicInputs(modelId);
         }
-        bytes memory words = abi.encodePacked(SchemaData.pack(model.data, input));
-        Request memory request = Request({
-            modelId: modelId,
-            consumer: msg.sender,
-            subject: address(0),
-            refundTo: options.refundTo == address(0) ? msg.sender : options.refundTo,
-            nonce: nonceOf[msg.sender]++,
-            deadline: options.deadline,
-            fee: uint96(msg.value),
-            callbackGas: options.callbackGas,
-            modes: Modes.SINGLE,
-            inputMode: InputModes.PUBLIC_WORDS,
-            inputDigest: keccak256(words),
-            userData: options.userData
-        });
-        id = Statement.requestId(address(this), request);
-        _records[id].state = State.Open;
-        _records[id].request = request;
-        emit InferenceRequested(id, modelId, msg.sender, request, words);
+        uint64 nonce = nonceOf[msg.sender]++;
+        return _record(Requests.onCommitment(modelId, nonce, options, commitment, subject), "");
     }
 
     /// @inheritdoc IInferenceHub
@@ -268,12 +256,18 @@ contract MockInferenceHub is IInferenceHub {
     }
 
     /// @inheritdoc IInferenceHub
-    function instancesOf(uint256 id, address payee, bytes calldata input, bytes calldata output)
-        external
-        pure
-        returns (uint256[] memory)
-    {
-        return Statement.instances(Statement.tag(id, payee), input, output);
+    function instancesOf(
+        Request calldata request,
+        address payee,
+        bytes calldata input,
+        bytes calldata output
+    ) external view returns (uint256[] memory) {
+        bytes32 tag = Statement.tag(requestIdOf(request), payee);
+        if (SchemaData.readHeader(_model(request.modelId).data).inputMode == InputModes.COMMITMENT)
+        {
+            return Statement.instances(tag, 0, request.inputDigest, output);
+        }
+        return Statement.instances(tag, 0, input, output);
     }
 
     /// @inheritdoc IInferenceHub
@@ -281,15 +275,15 @@ contract MockInferenceHub is IInferenceHub {
         return Statement.requestId(address(this), request);
     }
 
-    /// @notice Answers request `id` with output digits and runs its callback, whose revert is
-    /// passed on.
-    function answer(uint256 id, uint32[] memory outputs) public {
+    /// @notice Answers request `id` with raw outputs and runs its callback, whose revert is passed
+    /// on.
+    function answer(uint256 id, uint64[] memory outputs) public {
         _answer(id, packOutput(_records[id].request.modelId, 0, outputs));
         _deliver(id);
     }
 
-    /// @notice Output words of `status` and output digits.
-    function packOutput(uint256 modelId, uint256 status, uint32[] memory outputs)
+    /// @notice Output words of `status` and raw outputs.
+    function packOutput(uint256 modelId, uint256 status, uint64[] memory outputs)
         public
         view
         returns (bytes memory output)
@@ -299,17 +293,22 @@ contract MockInferenceHub is IInferenceHub {
             revert WrongOutputCount(header.outputs, outputs.length);
         }
         uint256[] memory words = new uint256[](header.outputWords);
-        uint256 perWord = SchemaData.WORD_BITS / header.digitBits;
-        if (status >> header.digitBits != 0) revert NotADigit(0, status);
+        uint256 bits = SchemaData.outputSlotBits(header);
+        uint256 perWord = SchemaData.WORD_BITS / bits;
+        if (status >> bits != 0) revert TooWide(0, status);
         words[0] = status;
         for (uint256 slot = 1; slot <= outputs.length; ++slot) {
-            if (outputs[slot - 1] >> header.digitBits != 0) {
-                revert NotADigit(slot, outputs[slot - 1]);
-            }
-            words[slot / perWord] |= uint256(outputs[slot - 1])
-            << (slot % perWord * header.digitBits);
+            if (outputs[slot - 1] >> bits != 0) revert TooWide(slot, outputs[slot - 1]);
+            words[slot / perWord] |= uint256(outputs[slot - 1]) << (slot % perWord * bits);
         }
         return abi.encodePacked(words);
+    }
+
+    function _record(Request memory request, bytes memory words) private returns (uint256 id) {
+        id = Statement.requestId(address(this), request);
+        _records[id].state = State.Open;
+        _records[id].request = request;
+        emit InferenceRequested(id, request.modelId, msg.sender, request, words);
     }
 
     function _answer(uint256 id, bytes memory output) private {
@@ -350,8 +349,20 @@ contract MockInferenceHub is IInferenceHub {
     }
 
     function _status(Record storage record) private view returns (uint256) {
-        uint256 bits = SchemaData.readHeader(_model(record.request.modelId).data).digitBits;
+        address data = _model(record.request.modelId).data;
+        uint256 bits = SchemaData.outputSlotBits(SchemaData.readHeader(data));
         return uint256(bytes32(record.output)) & ((1 << bits) - 1);
+    }
+
+    /// @dev The checks of the real hub on everything but the input; returns the model's schema.
+    function _admit(uint256 modelId, RequestOptions calldata options)
+        private
+        view
+        returns (address data)
+    {
+        Model storage model = _model(modelId);
+        Requests.check(model.fee, options);
+        return model.data;
     }
 
     function _open(uint256 id) private view returns (Record storage record) {

@@ -6,7 +6,8 @@ pragma solidity ^0.8.28;
 /// cannot change what an id means.
 /// @param modelId Content hash of the model version: fixes verifying key and route.
 /// @param consumer The caller, and the only target of the callback.
-/// @param subject Whose private values are used; zero for public inputs.
+/// @param subject Whose private values are used, and whose signature an operator asks for before
+/// it opens them; zero for public inputs.
 /// @param refundTo Receives refunds (as a pull balance).
 /// @param nonce Set by the hub, per consumer.
 /// @param deadline Last timestamp at which the request may be fulfilled.
@@ -14,7 +15,7 @@ pragma solidity ^0.8.28;
 /// @param callbackGas Exact gas given to the consumer's callback; zero means pull only.
 /// @param modes Bit set of allowed settlement modes, see `Modes`.
 /// @param inputMode How the input is given, see `InputModes`.
-/// @param inputDigest keccak256 of the packed input words.
+/// @param inputDigest keccak256 of the packed input words; for private inputs their commitment.
 /// @param userData Echoed to the consumer: position, snapshot for compare-and-swap.
 struct Request {
     uint256 modelId;
@@ -72,6 +73,7 @@ struct Feature {
 }
 
 /// @notice One output field: (raw - zeroPoint) * multiplier is a number with `decimals` decimals.
+/// It means something only beside status 0.
 struct OutputField {
     uint32 zeroPoint;
     uint32 multiplier;
@@ -81,11 +83,16 @@ struct OutputField {
 /// @notice Encoding of a model's inputs and outputs in public words.
 /// @param digitBits Bits of a machine digit, t.
 /// @param inputDigits Digits per input slot; a slot is inputDigits * digitBits bits wide.
-/// @param features Inputs in order.
-/// @param outputs Outputs in order; an output slot is digitBits wide and slot 0 holds the status.
+/// @param outputDigits Digits per output slot, those of the widest output; every slot is
+/// outputDigits * digitBits bits wide, the status in slot 0 too.
+/// @param inputMode How inputs are given, see `InputModes`; a model has one way only.
+/// @param features Inputs in order; of private inputs too, whose boxes the circuit checks.
+/// @param outputs Outputs in order, from slot 1 on.
 struct Schema {
     uint8 digitBits;
     uint8 inputDigits;
+    uint8 outputDigits;
+    uint8 inputMode;
     Feature[] features;
     OutputField[] outputs;
 }
@@ -94,7 +101,8 @@ struct Schema {
 /// @param route Shape of the machine, see `VerifierRouter`.
 /// @param vkHash keccak256 of the verifying-key data (k, instance count, commitments).
 /// @param schemaHash keccak256 of the abi-encoded `Schema`.
-/// @param modelCommitment Commitment to private weights; zero for public models.
+/// @param modelCommitment Commitment to private weights, below the scalar field's modulus; zero for
+/// public models.
 /// @param graphHash keccak256 of the integer model.
 /// @param onnxHash keccak256 of the ONNX file.
 /// @param srsHash keccak256 of the SRS's verifier part.
@@ -127,17 +135,21 @@ struct ModelPolicy {
 /// @param route Shape of the machine, see `VerifierRouter`.
 /// @param vk Contract holding the verifying-key data.
 /// @param vkCodeHash Code hash of `vk`, pinned at registration.
-/// @param inputWords Input words of a statement.
+/// @param modelCommitment Commitment to private weights, an instance of every proof; zero: public.
+/// @param inputMode How inputs are given, see `InputModes`.
+/// @param inputWords Input words of a statement; private inputs have one, their commitment.
 /// @param outputWords Output words of a statement.
-/// @param digitBits Bits of an output slot.
+/// @param outputSlotBits Bits of an output slot; the first holds the status.
 struct ModelTerms {
     address owner;
     bytes32 route;
     address vk;
     bytes32 vkCodeHash;
+    bytes32 modelCommitment;
+    uint8 inputMode;
     uint16 inputWords;
     uint16 outputWords;
-    uint8 digitBits;
+    uint8 outputSlotBits;
 }
 
 /// @notice Allowed settlement modes (bit set).
@@ -148,8 +160,17 @@ library Modes {
     uint8 internal constant OPTIMISTIC = 8;
 }
 
-/// @notice How an input is given.
+/// @notice How an input is given: as packed words that all can read, or as a salted Poseidon
+/// commitment whose opening only the operator is told.
 library InputModes {
     uint8 internal constant PUBLIC_WORDS = 0;
     uint8 internal constant COMMITMENT = 1;
+}
+
+/// @notice What an answer's status says. Anything but `OK` is a refusal, and all outputs are zero.
+library Statuses {
+    /// @dev Answered.
+    uint256 internal constant OK = 0;
+    /// @dev A private input lies outside the model's box; the proof shows that it does.
+    uint256 internal constant OUT_OF_DOMAIN = 1;
 }

@@ -41,6 +41,7 @@ abstract contract CollateralTest is HaloracleTest {
     function creditSchema() internal pure returns (Schema memory schema) {
         schema.digitBits = 8;
         schema.inputDigits = 3;
+        schema.outputDigits = 1;
         schema.features = new Feature[](8);
         for (uint256 i = 0; i < 8; ++i) {
             schema.features[i] = Feature({lo: 0, hi: 10_000, decimals: i == 0 ? 2 : 3});

@@ -12,6 +12,7 @@ import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
 import {Statement} from "../../contracts/libraries/Statement.sol";
 import {
     Feature,
+    InputModes,
     ModelPolicy,
     ModelSpec,
     OutputField,
@@ -69,6 +70,7 @@ abstract contract HaloracleTest is Test {
     function schemaOf(uint256 features, uint256 outputs) internal pure returns (Schema memory s) {
         s.digitBits = 8;
         s.inputDigits = 3;
+        s.outputDigits = 1;
         s.features = new Feature[](features);
         for (uint256 i = 0; i < features; ++i) {
             int32 lo = int32(int256(i % 3)) * -2_500;
@@ -95,11 +97,14 @@ abstract contract HaloracleTest is Test {
         return abi.decode(result, (uint256, uint256));
     }
 
+    /// @dev Of a public model.
     function instancesFor(Schema memory schema) internal pure returns (uint256) {
         uint256 perInput = 253 / (uint256(schema.digitBits) * schema.inputDigits);
-        uint256 perOutput = 253 / uint256(schema.digitBits);
-        return 2 + (schema.features.length + perInput - 1) / perInput
-            + (schema.outputs.length + perOutput) / perOutput;
+        uint256 perOutput = 253 / (uint256(schema.digitBits) * schema.outputDigits);
+        uint256 inputs = schema.inputMode == InputModes.COMMITMENT
+            ? 1
+            : (schema.features.length + perInput - 1) / perInput;
+        return 2 + inputs + (schema.outputs.length + perOutput) / perOutput;
     }
 
     function specOf(bytes memory vkData, Schema memory schema)
@@ -125,9 +130,16 @@ abstract contract HaloracleTest is Test {
     }
 
     function register(Schema memory schema) internal returns (uint256) {
-        bytes memory vkData = vkDataOf(14, instancesFor(schema));
+        return register(schema, 0);
+    }
+
+    /// @dev With private weights if there is a commitment.
+    function register(Schema memory schema, bytes32 commitment) internal returns (uint256) {
+        bytes memory vkData = vkDataOf(14, instancesFor(schema) + (commitment == 0 ? 0 : 1));
+        ModelSpec memory spec = specOf(vkData, schema);
+        spec.modelCommitment = commitment;
         vm.prank(modelOwner);
-        return registry.register(specOf(vkData, schema), vkData, schema, policyOf());
+        return registry.register(spec, vkData, schema, policyOf());
     }
 
     // Requests
@@ -162,6 +174,16 @@ abstract contract HaloracleTest is Test {
         return readRequest();
     }
 
+    /// @dev At a model with private inputs.
+    function askPrivately(TestConsumer consumer, uint256 model, bytes32 commitment, address subject)
+        internal
+        returns (Asked memory)
+    {
+        vm.recordLogs();
+        consumer.askPrivately{value: FEE}(model, commitment, subject, options(CALLBACK_GAS));
+        return readRequest();
+    }
+
     /// @dev From the event alone, like an operator.
     function readRequest() internal returns (Asked memory asked) {
         Vm.Log[] memory logs = vm.getRecordedLogs();
@@ -188,7 +210,31 @@ abstract contract HaloracleTest is Test {
         returns (bytes memory)
     {
         (address vk,) = registry.vkOf(asked.request.modelId);
-        return verifier.proofFor(vk, hub.instancesOf(asked.id, paid, asked.input, output));
+        return verifier.proofFor(vk, statementOf(asked, paid, output));
+    }
+
+    /// @dev The public inputs as the protocol defines them, word by word, without the contracts'
+    /// own code.
+    function statementOf(Asked memory asked, address paid, bytes memory output)
+        internal
+        view
+        returns (uint256[] memory)
+    {
+        bytes32 tag = keccak256(abi.encode(keccak256("haloracle.statement.v1"), asked.id, paid));
+        bytes memory words = abi.encode(uint256(tag) >> 128, uint256(uint128(uint256(tag))));
+        bytes32 commitment = registry.termsOf(asked.request.modelId).modelCommitment;
+        if (commitment != 0) words = bytes.concat(words, commitment);
+        bool hidden = asked.request.inputMode == InputModes.COMMITMENT;
+        words = bytes.concat(
+            words, hidden ? abi.encode(asked.request.inputDigest) : asked.input, output
+        );
+        uint256[] memory values = new uint256[](words.length / 32);
+        for (uint256 i = 0; i < values.length; ++i) {
+            assembly {
+                mstore(add(values, mul(add(i, 1), 0x20)), mload(add(words, mul(add(i, 1), 0x20))))
+            }
+        }
+        return values;
     }
 
     function fulfill(Asked memory asked) internal {

@@ -79,17 +79,16 @@ contract SchemaDataFuzzTest is HaloracleTest {
         assertEq(abi.encode(registry.schemaOf(register(schema))), abi.encode(schema));
     }
 
-    function testFuzz_decodeOutput_readsStatusAndValues(uint256 seed, uint8 status) public {
+    function testFuzz_decodeOutput_readsValues(uint256 seed) public {
         Schema memory schema = _randomSchema(seed);
         uint256 id = register(schema);
-        status = uint8(status % (1 << schema.digitBits));
         uint256[] memory raw = new uint256[](schema.outputs.length);
         for (uint256 i = 0; i < raw.length; ++i) {
-            raw[i] = uint256(keccak256(abi.encode(seed, "out", i))) % (1 << schema.digitBits);
+            raw[i] = uint256(keccak256(abi.encode(seed, "out", i))) % (1 << _outputBits(schema));
         }
-        bytes memory output = _packOutput(schema, status, raw);
+        bytes memory output = _packOutput(schema, 0, raw);
         (uint256 decoded, int256[] memory values) = registry.decodeOutput(id, output);
-        assertEq(decoded, status);
+        assertEq(decoded, 0);
         assertEq(values.length, raw.length);
         for (uint256 i = 0; i < raw.length; ++i) {
             OutputField memory field = schema.outputs[i];
@@ -101,14 +100,26 @@ contract SchemaDataFuzzTest is HaloracleTest {
         }
     }
 
+    /// A refusal has a status as wide as every slot, and no values that could be taken for some.
+    function testFuzz_decodeOutput_givesNoValuesWithARefusal(uint256 seed, uint256 status) public {
+        Schema memory schema = _randomSchema(seed);
+        uint256 id = register(schema);
+        status = bound(status, 1, (1 << _outputBits(schema)) - 1);
+        bytes memory output = _packOutput(schema, status, new uint256[](schema.outputs.length));
+        (uint256 decoded, int256[] memory values) = registry.decodeOutput(id, output);
+        assertEq(decoded, status);
+        assertEq(values.length, 0);
+    }
+
     function testFuzz_decodeOutput_revertsIfUnusedBitIsSet(uint256 seed, uint8 bit) public {
         Schema memory schema = _randomSchema(seed);
         uint256 id = register(schema);
         uint256 slots = 1 + schema.outputs.length;
-        uint256 perWord = 253 / schema.digitBits;
+        uint256 slot = _outputBits(schema);
+        uint256 perWord = 253 / slot;
         uint256 words = (slots + perWord - 1) / perWord;
         uint256 index = uint256(keccak256(abi.encode(seed, "word"))) % words;
-        uint256 used = (index + 1 == words ? slots - index * perWord : perWord) * schema.digitBits;
+        uint256 used = (index + 1 == words ? slots - index * perWord : perWord) * slot;
         uint256 position = bound(bit, used, 255);
         bytes memory output = new bytes(32 * words);
         assembly {
@@ -134,6 +145,7 @@ contract SchemaDataFuzzTest is HaloracleTest {
         uint256 random = uint256(keccak256(abi.encode(seed, "schema")));
         schema.digitBits = uint8(4 + random % 9);
         schema.inputDigits = uint8(1 + (random >> 8) % (48 / schema.digitBits));
+        schema.outputDigits = uint8(1 + (random >> 48) % 4);
         schema.features = new Feature[](1 + (random >> 16) % 40);
         schema.outputs = new OutputField[](1 + (random >> 32) % 70);
         uint256 slot = uint256(schema.digitBits) * schema.inputDigits;
@@ -149,7 +161,9 @@ contract SchemaDataFuzzTest is HaloracleTest {
         for (uint256 i = 0; i < schema.outputs.length; ++i) {
             random = uint256(keccak256(abi.encode(random)));
             schema.outputs[i] = OutputField({
-                zeroPoint: uint32(random % (1 << schema.digitBits)),
+                zeroPoint: uint32(
+                    random % (1 << (_outputBits(schema) > 32 ? 32 : _outputBits(schema)))
+                ),
                 multiplier: uint32(1 + (random >> 32) % type(uint32).max),
                 decimals: uint8((random >> 128) % 19)
             });
@@ -188,13 +202,18 @@ contract SchemaDataFuzzTest is HaloracleTest {
         pure
         returns (bytes memory)
     {
-        uint256 perWord = 253 / uint256(schema.digitBits);
+        uint256 bits = _outputBits(schema);
+        uint256 perWord = 253 / bits;
         uint256[] memory words = new uint256[](raw.length / perWord + 1);
         words[0] = status;
         for (uint256 i = 0; i < raw.length; ++i) {
             uint256 slot = i + 1;
-            words[slot / perWord] += raw[i] * 2 ** (slot % perWord * schema.digitBits);
+            words[slot / perWord] += raw[i] * 2 ** (slot % perWord * bits);
         }
         return abi.encodePacked(words);
+    }
+
+    function _outputBits(Schema memory schema) private pure returns (uint256) {
+        return uint256(schema.digitBits) * schema.outputDigits;
     }
 }

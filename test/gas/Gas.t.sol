@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {RequestOptions, Schema} from "../../contracts/types/Types.sol";
+import {InputModes, RequestOptions, Schema} from "../../contracts/types/Types.sol";
 import {HaloracleTest} from "../base/HaloracleTest.sol";
 import {RecordingConsumer} from "../mocks/Consumers.sol";
 
@@ -18,6 +18,9 @@ contract GasTest is HaloracleTest {
     bytes internal output;
     bytes internal pullProof;
     bytes internal pushProof;
+    /// @dev Weights and inputs private: commitments take the place of 30 features.
+    Asked internal hidden;
+    bytes internal hiddenProof;
     bytes internal registration;
 
     /// @dev All preparation is here: a test starts with cold accounts and slots, like a
@@ -33,6 +36,13 @@ contract GasTest is HaloracleTest {
         pullProof = proofOf(pull, payee, output);
         push = ask(consumer);
         pushProof = proofOf(push, payee, output);
+
+        Schema memory committed = schemaOf(30, 1);
+        committed.inputMode = InputModes.COMMITMENT;
+        uint256 hiddenModel = register(committed, keccak256("weights") >> 3);
+        vm.deal(address(consumer), 2 * FEE);
+        hidden = askPrivately(consumer, hiddenModel, keccak256("values") >> 3, payee);
+        hiddenProof = proofOf(hidden, payee, output);
 
         // Every commitment is a full-width point, as in a real key.
         Schema memory schema = schemaOf(30, 1);
@@ -74,6 +84,20 @@ contract GasTest is HaloracleTest {
     function test_fulfill_gasWithCallback() public {
         hub.fulfill(push.request, push.input, payee, output, pushProof);
         vm.snapshotGasLastCall(GROUP, "fulfill, stub verifier, recording callback");
+    }
+
+    function test_requestPrivateInference_gas() public {
+        RequestOptions memory chosen = options(CALLBACK_GAS);
+        vm.prank(address(consumer));
+        hub.requestPrivateInference{value: FEE}(
+            hidden.request.modelId, hidden.request.inputDigest, payee, chosen
+        );
+        vm.snapshotGasLastCall(GROUP, "requestPrivateInference");
+    }
+
+    function test_fulfill_gasOfPrivateWeightsAndInputs() public {
+        hub.fulfill(hidden.request, "", payee, output, hiddenProof);
+        vm.snapshotGasLastCall(GROUP, "fulfill, private, stub verifier, recording callback");
     }
 
     function test_expire_gas() public {

@@ -37,7 +37,7 @@ contract CollateralHandler is Test {
         vm.warp(1_700_000_000);
         openedAt = block.timestamp;
         Schema memory schema;
-        (schema.digitBits, schema.inputDigits) = (8, 3);
+        (schema.digitBits, schema.inputDigits, schema.outputDigits) = (8, 3, 1);
         schema.features = new Feature[](3);
         for (uint256 i = 0; i < 3; ++i) {
             schema.features[i] = Feature({lo: 0, hi: 100_000, decimals: 3});
@@ -134,6 +134,18 @@ contract CollateralHandler is Test {
             })
         );
         changedAt[account] = block.timestamp;
+    }
+
+    /// @dev A refusal, of any status: whoever it is about, nothing of them may move.
+    function refuse(uint256 which, uint8 status) external {
+        if (ids.length == 0) return;
+        uint256 id = ids[which % ids.length];
+        (State state,,,,) = hub.resultOf(id);
+        if (state != State.Open) return;
+        (address account,,,) = manager.reviews(id);
+        uint256 before = manager.factorOf(account);
+        hub.refuse(id, status == 0 ? 1 : status);
+        assertEq(manager.factorOf(account), before, "a refusal moved a factor");
     }
 
     function wait(uint32 time) external {

@@ -13,7 +13,7 @@ contract CollateralManagerInvariantTest is Test {
     function setUp() public {
         handler = new CollateralHandler();
         manager = handler.manager();
-        bytes4[] memory selectors = new bytes4[](8);
+        bytes4[] memory selectors = new bytes4[](9);
         selectors[0] = handler.deposit.selector;
         selectors[1] = handler.withdraw.selector;
         selectors[2] = handler.borrow.selector;
@@ -22,6 +22,7 @@ contract CollateralManagerInvariantTest is Test {
         selectors[5] = handler.review.selector;
         selectors[6] = handler.answer.selector;
         selectors[7] = handler.wait.selector;
+        selectors[8] = handler.refuse.selector;
         targetContract(address(handler));
         targetSelector(FuzzSelector({addr: address(handler), selectors: selectors}));
     }

@@ -17,7 +17,7 @@ contract HubInvariantTest is Test {
         handler = new HubHandler();
         hub = InferenceHub(handler.theHub());
         escrow = hub.escrow();
-        bytes4[] memory selectors = new bytes4[](12);
+        bytes4[] memory selectors = new bytes4[](13);
         selectors[0] = handler.request.selector;
         selectors[1] = handler.topUp.selector;
         selectors[2] = bytes4(keccak256("fulfill(uint256,bool,uint8)"));
@@ -30,6 +30,7 @@ contract HubInvariantTest is Test {
         selectors[9] = handler.withdraw.selector;
         selectors[10] = handler.wait.selector;
         selectors[11] = handler.stopRoute.selector;
+        selectors[12] = handler.requestPrivately.selector;
         targetContract(address(handler));
         targetSelector(FuzzSelector({addr: address(handler), selectors: selectors}));
     }
@@ -51,9 +52,13 @@ contract HubInvariantTest is Test {
         for (uint256 i = 0; i < 7; ++i) {
             handler.request(i, 0.1 ether, false);
         }
+        handler.requestPrivately(0);
+        handler.requestPrivately(1);
+        handler.fulfillWithAnothersProof(12, 13);
+        handler.fulfill(13, false, 9);
         handler.stopRoute(0);
         handler.refundStopped(11);
-        assertEq(handler.ways(State.Verified), 1);
+        assertEq(handler.ways(State.Verified), 2);
         assertEq(handler.ways(State.Cancelled), 1);
         assertEq(handler.ways(State.Expired), 1);
         assertEq(handler.ways(State.Stopped), 1);
@@ -62,6 +67,7 @@ contract HubInvariantTest is Test {
         invariant_escrowIsSolvent();
         invariant_openFeesAreHeld();
         invariant_oneTerminalState();
+        invariant_proofsHoldForTheirRequestOnly();
         invariant_paidOnceAndInFull();
     }
 

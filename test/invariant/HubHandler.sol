@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Request, State} from "../../contracts/types/Types.sol";
+import {InputModes, Schema, State} from "../../contracts/types/Types.sol";
 import {HaloracleTest} from "../base/HaloracleTest.sol";
 import {
     BombConsumer,
@@ -30,6 +30,9 @@ contract HubHandler is HaloracleTest {
     /// @notice How often each way of ending worked: an invariant over nothing shows nothing.
     mapping(State => uint256) public ways;
 
+    /// @dev Weights and inputs.
+    uint256 internal immutable privateModel;
+
     /// @notice Whether a proof was accepted for a request that it was not made for.
     bool public forged;
 
@@ -39,6 +42,9 @@ contract HubHandler is HaloracleTest {
 
     constructor() {
         setUp();
+        Schema memory schema = schemaOf(30, 1);
+        schema.inputMode = InputModes.COMMITMENT;
+        privateModel = register(schema, bytes32(uint256(77)));
         consumers.push(new RecordingConsumer(hub));
         consumers.push(new RevertingConsumer(hub));
         consumers.push(new BurningConsumer(hub));
@@ -49,6 +55,17 @@ contract HubHandler is HaloracleTest {
         accounts.push(payee);
         accounts.push(makeAddr("payee 2"));
         vm.deal(address(this), type(uint128).max);
+    }
+
+    /// @dev All with one commitment: they differ by their ids alone.
+    function requestPrivately(uint256 who) external {
+        if (router.isStopped(route)) return;
+        Asked memory asked = askPrivately(
+            consumers[who % consumers.length], privateModel, bytes32(uint256(5)), address(this)
+        );
+        requests.push(asked);
+        feeOf[asked.id] = FEE;
+        paidIn += FEE;
     }
 
     function request(uint256 who, uint96 fee, bool push) external {

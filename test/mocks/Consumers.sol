@@ -21,6 +21,15 @@ abstract contract TestConsumer is IInferenceConsumer {
         return hub.requestInference{value: msg.value}(modelId, input, options);
     }
 
+    function askPrivately(
+        uint256 modelId,
+        bytes32 commitment,
+        address subject,
+        RequestOptions calldata options
+    ) external payable returns (uint256) {
+        return hub.requestPrivateInference{value: msg.value}(modelId, commitment, subject, options);
+    }
+
     function cancel(Request calldata request) external {
         hub.cancel(request);
     }

@@ -19,7 +19,7 @@ contract FlashBorrower {
     function run(uint256 amount, uint256 fee, uint32 digit) external returns (bool applied) {
         manager.deposit{value: amount}();
         id = manager.requestReview{value: fee}(address(this));
-        uint32[] memory outputs = new uint32[](1);
+        uint64[] memory outputs = new uint64[](1);
         outputs[0] = digit;
         applied = hub.answerIsolated(id, outputs);
         manager.withdraw(amount);

@@ -31,16 +31,16 @@ contract PullConsumer is InferenceConsumer {
         _requireFresh(requestedAt, maxAge);
     }
 
-    function digit(bytes calldata output, uint256 digitBits, uint256 slot)
+    function raw(bytes calldata output, uint256 slotBits, uint256 slot)
         external
         pure
         returns (uint256)
     {
-        return _digit(output, digitBits, slot);
+        return _raw(output, slotBits, slot);
     }
 
-    function fixedPoint(OutputField memory field, uint256 raw) external pure returns (int256) {
-        return _fixedPoint(field, raw);
+    function fixedPoint(OutputField memory field, uint256 value) external pure returns (int256) {
+        return _fixedPoint(field, value);
     }
 
     function _onInference(uint256, uint256, uint256, bytes calldata, bytes32) internal override {

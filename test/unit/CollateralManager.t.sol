@@ -187,6 +187,11 @@ contract CollateralManagerTest is CollateralTest {
         config = configOf();
         config.modelId = 8;
         _expectBadConfig(config, "the model has more than a score");
+        Schema memory hidden = creditSchema();
+        hidden.inputMode = 1;
+        mock.setModel(10, hidden, FEE);
+        config.modelId = 10;
+        _expectBadConfig(config, "the model's inputs are private");
         Schema memory signed = creditSchema();
         signed.outputs[0].zeroPoint = 128;
         mock.setModel(9, signed, FEE);

@@ -7,7 +7,7 @@ import {CollateralManager, ManagerConfig} from "../../contracts/consumers/Collat
 import {InferenceConsumer} from "../../contracts/consumers/InferenceConsumer.sol";
 import {RiskPolicy} from "../../contracts/consumers/RiskPolicy.sol";
 import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
-import {Delivery} from "../../contracts/types/Types.sol";
+import {Delivery, OutputField, Schema} from "../../contracts/types/Types.sol";
 import {CollateralTest} from "../base/CollateralTest.sol";
 import {RashManager} from "../mocks/RashManager.sol";
 
@@ -218,14 +218,62 @@ contract CollateralReviewTest is CollateralTest {
         assertEq(manager.factorOf(borrower), 6_000);
     }
 
+    /// The outputs of a refusal are zero, which as a score would be the best there is. Neither
+    /// the factor nor the time until the next change may move.
     function test_review_refusalChangesNothing() public {
+        reviewed(POOR);
+        skip(1 hours);
+        uint256[5] memory before = _all();
+        for (uint64 status = 1; status < 256; status += 127) {
+            uint256 id = review();
+            skip(1);
+            vm.expectEmit();
+            emit CollateralManager.ReviewRefused(id, borrower, status);
+            mock.refuse(id, status);
+            assertEq(abi.encode(_all()), abi.encode(before));
+            (address account,,,) = manager.reviews(id);
+            assertEq(account, address(0));
+        }
+        // Had a refusal counted as a change, this one would come too soon.
+        reviewed(POOR);
+        assertEq(manager.factorOf(borrower), before[0] - 500);
+    }
+
+    /// Through the real hub: status and digits are told apart by the schema's slots.
+    function test_review_refusalChangesNothingAtTheRealHub() public {
+        CollateralManager real = _real();
+        vm.recordLogs();
+        real.requestReview{value: FEE}(borrower);
+        Asked memory asked = readRequest();
+        skip(1);
+        fulfill(asked, outputOf(1, 0));
+        (, Delivery delivery,,,) = hub.resultOf(asked.id);
+        assertEq(uint8(delivery), uint8(Delivery.Done));
+        assertEq(real.factorOf(borrower), 7_000);
+    }
+
+    /// Scores of two digits: bands are where they are for one.
+    function test_review_readsScoresOfSeveralDigits() public {
+        Schema memory schema = creditSchema();
+        schema.outputDigits = 2;
+        schema.outputs[0] = OutputField({zeroPoint: 0, multiplier: 1, decimals: 4});
+        mock.setModel(9, schema, FEE);
+        ManagerConfig memory config = configOf();
+        config.modelId = 9;
+        manager = new CollateralManager(config);
+        attest(manager);
+        skip(1 days);
+        _assertMove(0, 7_250);
+        _assertMove(999, 7_250);
+        _assertMove(1_000, 7_100);
+        _assertMove(4_999, 7_000);
+        _assertMove(5_000, 6_500);
+        _assertMove(10_000, 6_000);
         uint256 id = review();
-        vm.expectEmit();
-        emit CollateralManager.ReviewRefused(id, borrower, 1);
-        mock.refuse(id, 1);
-        assertEq(manager.factorOf(borrower), 7_000);
-        (address account,,,) = manager.reviews(id);
-        assertEq(account, address(0));
+        vm.expectRevert(
+            abi.encodeWithSelector(CollateralManager.ScoreOutOfRange.selector, 65_535, 10_000)
+        );
+        mock.answer(id, 65_535);
     }
 
     function test_onInference_revertsIfNotTheHub() public {
@@ -301,6 +349,14 @@ contract CollateralReviewTest is CollateralTest {
                 assertEq(real.factorOf(borrower), 6_000);
             }
         }
+    }
+
+    /// @dev What a review may not move on its own: all that is known of the borrower.
+    function _all() private view returns (uint256[5] memory all) {
+        all[0] = manager.factorOf(borrower);
+        all[1] = manager.limitOf(borrower);
+        (all[2], all[3]) = manager.positionOf(borrower);
+        all[4] = uint256(keccak256(abi.encode(manager.featuresOf(borrower))));
     }
 
     function _assertMove(uint32 digit, uint256 expected) private {

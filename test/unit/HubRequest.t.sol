@@ -268,15 +268,35 @@ contract HubRequestTest is HaloracleTest {
         );
     }
 
-    function test_instancesOf_areTagHalvesInputOutput() public view {
-        bytes32 tag = hub.tagOf(7, payee);
+    function test_instancesOf_areTagHalvesInputOutput() public {
+        modelId = register(schemaOf(30, 40));
+        Request memory request;
+        request.modelId = modelId;
+        request.inputDigest = keccak256(abi.encode(11, 12, 13));
+        bytes32 tag = hub.tagOf(hub.requestIdOf(request), payee);
         uint256[] memory instances =
-            hub.instancesOf(7, payee, abi.encode(11, 12, 13), abi.encode(14));
-        uint256[] memory expected = new uint256[](6);
+            hub.instancesOf(request, payee, abi.encode(11, 12, 13), abi.encode(14, 15));
+        uint256[] memory expected = new uint256[](7);
         expected[0] = uint256(tag) >> 128;
         expected[1] = uint256(tag) & type(uint128).max;
-        (expected[2], expected[3], expected[4], expected[5]) = (11, 12, 13, 14);
+        (expected[2], expected[3], expected[4]) = (11, 12, 13);
+        (expected[5], expected[6]) = (14, 15);
         assertEq(instances, expected);
+    }
+
+    function test_instancesOf_revertsLikeFulfill() public {
+        Asked memory asked = ask(consumer);
+        assertEq(
+            hub.instancesOf(asked.request, payee, asked.input, outputOf(0, 1)),
+            statementOf(asked, payee, outputOf(0, 1))
+        );
+        vm.expectRevert(abi.encodeWithSelector(IInferenceHub.InputMismatch.selector, asked.id));
+        hub.instancesOf(asked.request, payee, "", outputOf(0, 1));
+        vm.expectRevert(abi.encodeWithSelector(IInferenceHub.OutputMalformed.selector, asked.id));
+        hub.instancesOf(asked.request, payee, asked.input, "");
+        asked.request.modelId = 5;
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, 5));
+        hub.instancesOf(asked.request, payee, asked.input, outputOf(0, 1));
     }
 
     function test_resultOf_isEmptyIfUnknown() public view {

@@ -80,16 +80,21 @@ contract InferenceConsumerTest is HaloracleTest {
         consumer.requireFresh(old, 5);
     }
 
-    /// Against the registry's decoder, over several words.
-    function testFuzz_digit_readsEverySlot(uint256 seed, uint256 slot) public view {
-        // 31 slots of 8 bits in a word.
-        slot = bound(slot, 0, 92);
-        bytes memory output = new bytes(96);
-        for (uint256 i = 0; i < 93; ++i) {
-            output[32 * (i / 31) + 31 - i % 31] =
-                bytes1(uint8(uint256(keccak256(abi.encode(seed, i)))));
+    /// Over several words, for every width that a schema allows.
+    function testFuzz_raw_readsEverySlot(uint256 seed, uint256 bits, uint256 slot) public view {
+        bits = bound(bits, 4, 48);
+        uint256 perWord = 253 / bits;
+        slot = bound(slot, 0, 3 * perWord - 1);
+        uint256[] memory words = new uint256[](3);
+        for (uint256 i = 0; i < 3 * perWord; ++i) {
+            words[i / perWord] += _value(seed, i, bits) * 2 ** (i % perWord * bits);
         }
-        assertEq(consumer.digit(output, 8, slot), uint8(uint256(keccak256(abi.encode(seed, slot)))));
+        bytes memory output = abi.encodePacked(words);
+        assertEq(consumer.raw(output, bits, slot), _value(seed, slot, bits));
+    }
+
+    function _value(uint256 seed, uint256 slot, uint256 bits) private pure returns (uint256) {
+        return uint256(keccak256(abi.encode(seed, slot))) % 2 ** bits;
     }
 
     function test_fixedPoint_countsFromTheZeroPoint() public view {

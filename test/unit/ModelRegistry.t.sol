@@ -18,6 +18,7 @@ contract ModelRegistryTest is HaloracleTest {
         Schema memory fresh = schemaOf(8, 2);
         schema.digitBits = fresh.digitBits;
         schema.inputDigits = fresh.inputDigits;
+        schema.outputDigits = fresh.outputDigits;
         for (uint256 i = 0; i < 8; ++i) {
             schema.features.push(fresh.features[i]);
         }
@@ -53,9 +54,11 @@ contract ModelRegistryTest is HaloracleTest {
                     route: route,
                     vk: vk,
                     vkCodeHash: codeHash,
+                    modelCommitment: 0,
+                    inputMode: 0,
                     inputWords: 1,
                     outputWords: 1,
-                    digitBits: 8
+                    outputSlotBits: 8
                 })
             )
         );
@@ -82,13 +85,6 @@ contract ModelRegistryTest is HaloracleTest {
         ModelSpec memory spec = specOf(vkData, schema);
         uint256 id = registry.register(spec, vkData, schema, policyOf());
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.AlreadyRegistered.selector, id));
-        registry.register(spec, vkData, schema, policyOf());
-    }
-
-    function test_register_revertsIfPrivate() public {
-        ModelSpec memory spec = specOf(vkData, schema);
-        spec.modelCommitment = "weights";
-        vm.expectRevert(IModelRegistry.PrivateModelUnsupported.selector);
         registry.register(spec, vkData, schema, policyOf());
     }
 
@@ -222,79 +218,6 @@ contract ModelRegistryTest is HaloracleTest {
         _expectBadKey(_withWord(31, 0), "zero permutation commitment");
     }
 
-    // Schema
-
-    function test_register_revertsIfDigitWidthOutOfRange() public {
-        schema.digitBits = 3;
-        _expectBadSchema("digit width");
-        schema.digitBits = 13;
-        _expectBadSchema("digit width");
-    }
-
-    function test_register_revertsIfSlotWidthOutOfRange() public {
-        schema.inputDigits = 0;
-        _expectBadSchema("slot width");
-        schema.inputDigits = 7;
-        _expectBadSchema("slot width");
-        // 49 bits, the least that is too wide; 48 are not.
-        (schema.digitBits, schema.inputDigits) = (7, 7);
-        _expectBadSchema("slot width");
-        (schema.digitBits, schema.inputDigits) = (8, 6);
-        vkData = vkDataOf(9, instancesFor(schema));
-        _expectGoodKey(vkData);
-    }
-
-    function test_register_revertsIfNoFeatures() public {
-        delete schema.features;
-        _expectBadSchema("no features");
-    }
-
-    function test_register_revertsIfNoOutputs() public {
-        delete schema.outputs;
-        _expectBadSchema("no outputs");
-    }
-
-    function test_register_revertsIfTooManyFields() public {
-        Schema memory huge = schemaOf(2_048, 1);
-        ModelSpec memory spec = specOf(vkData, huge);
-        vm.expectRevert(
-            abi.encodeWithSelector(IModelRegistry.BadSchema.selector, "too many fields")
-        );
-        registry.register(spec, vkData, huge, policyOf());
-    }
-
-    function test_register_acceptsLargestSchema() public {
-        Schema memory huge = schemaOf(2_047, 1);
-        bytes memory key = vkDataOf(14, instancesFor(huge));
-        uint256 id = registry.register(specOf(key, huge), key, huge, policyOf());
-        assertEq(abi.encode(registry.schemaOf(id)), abi.encode(huge));
-    }
-
-    function test_register_revertsIfBoxIsEmptyOrWide() public {
-        schema.features[7].lo = schema.features[7].hi + 1;
-        _expectBadSchema("box does not fit its slot");
-        schema.features[7].lo = schema.features[7].hi - 2 ** 24;
-        _expectBadSchema("box does not fit its slot");
-        schema.features[7].lo += 1;
-        _expectGoodKey(vkData);
-    }
-
-    function test_register_revertsIfDecimalsTooMany() public {
-        schema.features[0].decimals = 19;
-        _expectBadSchema("decimals");
-        schema.features[0].decimals = 18;
-        schema.outputs[0].decimals = 19;
-        _expectBadSchema("decimals");
-    }
-
-    function test_register_revertsIfOutputFieldIsNone() public {
-        schema.outputs[1].zeroPoint = 256;
-        _expectBadSchema("zero point is not a digit");
-        schema.outputs[1].zeroPoint = 255;
-        schema.outputs[1].multiplier = 0;
-        _expectBadSchema("multiplier is zero");
-    }
-
     // Policy
 
     function test_setPolicy_replacesThePolicy() public {
@@ -375,12 +298,6 @@ contract ModelRegistryTest is HaloracleTest {
 
     function _expectGoodKey(bytes memory data) private {
         registry.register(specOf(data, schema), data, schema, policyOf());
-    }
-
-    function _expectBadSchema(string memory reason) private {
-        ModelSpec memory spec = specOf(vkData, schema);
-        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.BadSchema.selector, reason));
-        registry.register(spec, vkData, schema, policyOf());
     }
 
     function _withWord(uint256 index, uint256 value) private view returns (bytes memory data) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy::primitives::{I256, U256};
+use haloracle_contracts::statement::{INPUT_PUBLIC_WORDS, MODE_SINGLE};
 use tracing::debug;
 
 use crate::{
@@ -14,10 +15,6 @@ use crate::{
     store::{Job, Store},
 };
 
-/// `Modes.SINGLE` of the contracts.
-const MODE_SINGLE: u8 = 1;
-/// `InputModes.PUBLIC_WORDS` of the contracts.
-const INPUT_PUBLIC_WORDS: u8 = 0;
 /// The whole fee in basis points.
 const WHOLE_BPS: u64 = 10_000;
 /// Pause before a request that is not worth its gas now is looked at again.

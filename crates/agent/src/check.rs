@@ -7,10 +7,7 @@ use alloy::{
     rpc::types::Filter,
     sol_types::SolEvent,
 };
-use haloracle_contracts::{
-    Feature, IModelRegistry::ModelRegistered, OutputField, Schema, statement,
-};
-use haloracle_model::IntegerModel;
+use haloracle_contracts::{IModelRegistry::ModelRegistered, statement};
 use serde::Serialize;
 
 use crate::{
@@ -293,8 +290,14 @@ async fn registered(
             provable.route
         ));
     }
+    if terms.modelCommitment != provable.privacy.model_commitment {
+        return Err(format!(
+            "model {} is registered with another commitment to its weights",
+            hex_id(id)
+        ));
+    }
     let schema = chain.schema(registry, id).await.map_err(say)?;
-    if statement::schema_hash(&schema) != statement::schema_hash(&schema_of(provable.model())) {
+    if statement::schema_hash(&schema) != statement::schema_hash(&provable.schema) {
         return Err(format!(
             "model {} is registered with another schema",
             hex_id(id)
@@ -338,32 +341,4 @@ async fn search(
         from = to + 1;
     }
     Ok(None)
-}
-
-/// A model's schema as the registry holds it.
-pub fn schema_of(model: &IntegerModel) -> Schema {
-    let narrow = |value: u32| u8::try_from(value).unwrap_or(u8::MAX);
-    Schema {
-        digitBits: narrow(model.digit_bits),
-        inputDigits: narrow(model.input.digits),
-        features: model
-            .input
-            .features
-            .iter()
-            .map(|feature| Feature {
-                lo: feature.lo,
-                hi: feature.hi,
-                decimals: feature.decimals,
-            })
-            .collect(),
-        outputs: model
-            .output
-            .iter()
-            .map(|field| OutputField {
-                zeroPoint: u32::try_from(field.zero_point).unwrap_or(u32::MAX),
-                multiplier: field.multiplier,
-                decimals: field.decimals,
-            })
-            .collect(),
-    }
 }

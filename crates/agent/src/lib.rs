@@ -38,6 +38,7 @@ mod models;
 mod outbox;
 mod prove;
 mod provers;
+pub mod registration;
 pub mod replay;
 mod rpc;
 mod run;

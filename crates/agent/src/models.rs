@@ -1,8 +1,8 @@
 //! Which registered model is which bundle.
 //!
 //! The registry is asked once per model id: the terms of a model never change. A bundle answers
-//! for a model if its verifying key, route and schema are those that the registry pinned, and its
-//! id is the configured one, if one is.
+//! for a model if its verifying key, route, commitment to weights and schema are those that the
+//! registry pinned, and its id is the configured one, if one is.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,6 @@ use tokio::sync::OnceCell;
 
 use crate::{
     chain::{Chain, hex_id},
-    check::schema_of,
     config::ModelConfig,
     prove::Provable,
     rpc::{Class, Method, RpcError},
@@ -105,12 +104,13 @@ impl Models {
                     loaded.config.id.is_none_or(|id| id == model_id)
                         && loaded.provable.vk_code_hash == terms.vkCodeHash
                         && loaded.provable.route == terms.route
+                        && loaded.provable.privacy.model_commitment == terms.modelCommitment
                 };
                 match self.loaded.iter().find(answers) {
                     Some(loaded) => {
                         let schema = chain.schema(registry, model_id).await?;
-                        let ours = schema_of(loaded.provable.model());
-                        (statement::schema_hash(&schema) == statement::schema_hash(&ours))
+                        let ours = &loaded.provable.schema;
+                        (statement::schema_hash(&schema) == statement::schema_hash(ours))
                             .then(|| Arc::clone(loaded))
                     }
                     None => None,

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use alloy::primitives::{Address, B256, U256};
-use haloracle_contracts::statement;
+use haloracle_contracts::{Schema, statement};
 use haloracle_model::{IntegerModel, ModelError};
 use haloracle_prover::{Bundle, Keys};
 
 use crate::{
     crash::{self, Point},
+    registration::{self, Privacy},
     store::StoredProof,
 };
 
@@ -21,6 +22,10 @@ pub(crate) struct Provable {
     pub(crate) vk_code_hash: B256,
     /// Machine shape and SRS, as models pin them.
     pub(crate) route: B256,
+    /// What the model keeps to itself, as models pin it.
+    pub(crate) privacy: Privacy,
+    /// Inputs and outputs, as models pin them.
+    pub(crate) schema: Schema,
     keys: Keys,
 }
 
@@ -53,18 +58,17 @@ impl Provable {
     pub(crate) fn open(directory: &Path) -> Result<Self, String> {
         let bundle = Bundle::open(directory).map_err(|error| error.to_string())?;
         let keys = bundle.keys().map_err(|error| error.to_string())?;
-        Ok(Self::from_keys(keys))
-    }
-
-    fn from_keys(keys: Keys) -> Self {
+        let privacy = Privacy::of(&bundle);
+        let schema = registration::schema_of(keys.model(), privacy);
         let data = keys.verifying_key().to_data();
-        let shape = haloracle_prover::shape_hash().into();
-        Self {
+        Ok(Self {
             vk_hash: statement::vk_hash(&data),
             vk_code_hash: statement::vk_code_hash(&data),
-            route: statement::route(shape, keys.srs().hash().into()),
+            route: registration::route(keys.verifying_key(), keys.srs()),
+            privacy,
+            schema: schema.map_err(|error| error.to_string())?,
             keys,
-        }
+        })
     }
 
     pub(crate) fn model(&self) -> &IntegerModel {
@@ -98,10 +102,9 @@ impl Provable {
             .keys
             .prove(&raw, &tag.0)
             .map_err(|error| ProofError::Prover(error.to_string()))?;
-        let output = &proof.instances[(2 + words.len()).min(proof.instances.len())..];
-        if output.concat() != expected
-            || proof.instances != statement::instances(tag, &words, output)
-        {
+        let commitment = self.privacy.model_commitment;
+        let output = statement::to_words("output", &expected)?;
+        if proof.instances != statement::instances(tag, commitment, &words, &output) {
             return Err(ProofError::Prover(
                 "the proof is of another statement".into(),
             ));

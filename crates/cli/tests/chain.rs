@@ -6,9 +6,12 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use alloy::primitives::{Address, B256, U256};
 use alloy::signers::local::PrivateKeySigner;
+use alloy::sol_types::SolCall;
 use common::{Run, bundles, repo, run, run_in, scratch};
-use haloracle_testkit::Anvil;
+use haloracle_contracts::{Feature, IModelRegistry, ModelSpec, OutputField, Schema, statement};
+use haloracle_testkit::{Anvil, anvil::ACCOUNTS, hub::policy};
 use serde_json::Value;
 
 /// Anvil's first account.
@@ -75,10 +78,19 @@ fn a_model_is_deployed_registered_asked_and_checked() {
     let deployed = world.deploy(&[]).json(0);
     let file: Value =
         serde_json::from_slice(&fs::read(world.path("deployments/31337.json")).unwrap()).unwrap();
-    for part in [
-        "verifier", "router", "registry", "hub", "escrow", "srsHash", "route",
-    ] {
+    for part in ["verifiers", "router", "registry", "hub", "escrow"] {
+        assert!(!file[part].is_null(), "{part}");
         assert_eq!(file[part], deployed[part], "{part}");
+    }
+    // One route per generated verifier, the narrow shape's first.
+    let verifiers = file["verifiers"].as_array().unwrap();
+    let names: Vec<String> = verifiers.iter().map(|v| text(&v["name"])).collect();
+    assert_eq!(names, ["Halo2Verifier", "Halo2VerifierWide"]);
+    for verifier in verifiers {
+        let hash = |of: &str| text(&verifier[of]).parse::<B256>().unwrap();
+        let route = statement::route(hash("shapeHash"), hash("srsHash"));
+        assert_eq!(hash("route"), route, "{verifier}");
+        assert_eq!(verifier["srsUnsafe"], true, "{verifier}");
     }
 
     let mlp = bundle("mlp_small");
@@ -133,6 +145,116 @@ fn a_model_is_deployed_registered_asked_and_checked() {
         .is_error(&["feature 0", "outside its domain"]);
     let waited = world.run(&["status", &text(&requested["request_id"]), "--wait", "1"]);
     assert_eq!(waited.code, Some(2), "nobody answers: {waited:#?}");
+}
+
+/// Registers a model that takes commitments, under the first route; nothing can prove it.
+fn register_private_inputs(world: &World, deployed: &Value) -> U256 {
+    let schema = Schema {
+        digitBits: 8,
+        inputDigits: 2,
+        outputDigits: 2,
+        inputMode: statement::INPUT_COMMITMENT,
+        features: vec![Feature::default(); 3],
+        outputs: vec![OutputField {
+            multiplier: 1,
+            ..OutputField::default()
+        }],
+    };
+    // k, four instances, and (1, 2) for every commitment.
+    let route = &deployed["verifiers"][0];
+    let words = [9u64, 4].into_iter().chain([1, 2].repeat(15));
+    let key: Vec<u8> = words
+        .flat_map(|word| U256::from(word).to_be_bytes::<32>())
+        .collect();
+    let spec = ModelSpec {
+        route: text(&route["route"]).parse().unwrap(),
+        srsHash: text(&route["srsHash"]).parse().unwrap(),
+        vkHash: statement::vk_hash(&key),
+        schemaHash: statement::schema_hash(&schema),
+        ..ModelSpec::default()
+    };
+    let owner = ACCOUNTS[0];
+    let id = statement::model_id(owner, &spec);
+    let call = IModelRegistry::registerCall {
+        spec,
+        vkData: key.into(),
+        schema,
+        policy: policy(1000, 0),
+    };
+    let registry = text(&deployed["registry"]).parse().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sent = world.anvil.send(
+        "register",
+        owner,
+        Some(registry),
+        U256::ZERO,
+        call.abi_encode().into(),
+    );
+    runtime.block_on(sent).unwrap();
+    id
+}
+
+#[test]
+fn a_private_request_shows_a_commitment_and_no_input() {
+    let world = World::new(&[]);
+    let deployed = world.deploy(&[]).json(0);
+    let id = format!("{:#066x}", register_private_inputs(&world, &deployed));
+    let commitment = format!("0x{}", "05".repeat(32));
+    let subject = ACCOUNTS[1].to_string();
+    let ask = |more: &[&str]| world.run(&[&["request", &id, "--json"], more].concat());
+    let requested = ask(&["--commitment", &commitment, "--subject", &subject]).json(0);
+    assert_eq!(requested["commitment"], commitment.as_str());
+    assert!(requested.get("raw_input").is_none(), "{requested}");
+
+    let request = text(&requested["request_id"]);
+    let status = world.run(&["status", &request, "--json"]).json(0);
+    assert_eq!(status["state"], "open");
+    assert_eq!(status["input_commitment"], commitment.as_str());
+    let shown: Address = text(&status["subject"]).parse().unwrap();
+    assert_eq!(shown, ACCOUNTS[1]);
+    assert!(status.get("raw_input").is_none(), "{status}");
+    let shown = world.run(&["status", &request]).stdout;
+    assert!(shown.contains("private, of"), "{shown}");
+
+    // The values themselves are never sent to a model that wants them private.
+    let data = common::golden("mlp_small");
+    ask(&["--input", &data, "--row", "1"]).is_error(&["takes private inputs", "--commitment"]);
+    let beyond = format!("0x{}", "ff".repeat(32));
+    ask(&["--commitment", &beyond, "--subject", &subject]).is_error(&["BadCommitment"]);
+    let zero = Address::ZERO.to_string();
+    ask(&["--commitment", &commitment, "--subject", &zero]).is_error(&["ZeroSubject"]);
+    for wrong in [
+        &["--commitment", &commitment][..],
+        &["--subject", &subject],
+        &[
+            "--input",
+            &data,
+            "--commitment",
+            &commitment,
+            "--subject",
+            &subject,
+        ],
+        &["--commitment", "0x12", "--subject", &subject],
+        &[],
+    ] {
+        let run = ask(wrong);
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert_eq!(run.stdout, "", "{run:#?}");
+    }
+
+    let mlp = bundle("mlp_small");
+    let registered = world.run(&["register", &mlp, "--json"]).json(0);
+    let public = text(&registered["model_id"]);
+    world
+        .run(&[
+            "request",
+            &public,
+            "--commitment",
+            &commitment,
+            "--subject",
+            &subject,
+        ])
+        .is_error(&["takes public inputs", "--input"]);
 }
 
 #[test]

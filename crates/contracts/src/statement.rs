@@ -2,11 +2,12 @@
 //!
 //! `requestId = keccak256(abi.encode(REQUEST_V1, chainid, hub, request))` fixes everything about
 //! a request, `tag = keccak256(abi.encode(STATEMENT_V1, requestId, payee))` binds the payee, and
-//! the public inputs are `[tagHi, tagLo, input words…, output words…]`. The hub rebuilds all of
-//! it; a difference of one bit here makes every proof worthless.
+//! the public inputs are `[tagHi, tagLo, model commitment of private weights, input words… or the
+//! commitment of private inputs, output words…]`. The hub rebuilds all of it; a difference of one
+//! bit here makes every proof worthless.
 
 use alloy::{
-    primitives::{Address, B256, U256, b256, keccak256},
+    primitives::{Address, B256, U256, b256, keccak256, uint},
     sol_types::SolValue,
 };
 
@@ -21,6 +22,19 @@ pub const REQUEST_V1: B256 =
 /// `keccak256("haloracle.model.v1")`: domain of the model id.
 pub const MODEL_V1: B256 =
     b256!("8368be25f7e75cccc7d03ad3574ddfdbc24eb5e42b1d8379b5bf4a45f566051c");
+
+/// `Modes.SINGLE`: a proof settles one request.
+pub const MODE_SINGLE: u8 = 1;
+/// `InputModes.PUBLIC_WORDS`: the request carries its input.
+pub const INPUT_PUBLIC_WORDS: u8 = 0;
+/// `InputModes.COMMITMENT`: the request carries a commitment to its input.
+pub const INPUT_COMMITMENT: u8 = 1;
+/// `Statuses.OUT_OF_DOMAIN`: a private input was proved to lie outside the model's box.
+pub const STATUS_OUT_OF_DOMAIN: u64 = 1;
+
+/// Order of BN254's groups: every instance, commitments among them, is below it.
+pub const SCALAR_FIELD: U256 =
+    uint!(0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001_U256);
 
 /// Bytes of an instance, an input word and an output word.
 pub const WORD_BYTES: usize = 32;
@@ -104,15 +118,19 @@ pub fn to_words(what: &'static str, bytes: &[u8]) -> Result<Vec<[u8; WORD_BYTES]
     }
 }
 
-/// The public inputs of a proof: tag halves, input words, output words.
+/// The public inputs of a proof: tag halves, the commitment of a private model (zero: it is
+/// public), `input` (the words, or the one commitment of private inputs), output words.
 pub fn instances(
     tag: B256,
+    model_commitment: B256,
     input: &[[u8; WORD_BYTES]],
     output: &[[u8; WORD_BYTES]],
 ) -> Vec<[u8; WORD_BYTES]> {
+    let private = (!model_commitment.is_zero()).then_some(model_commitment.0);
     tag_halves(tag)
         .into_iter()
         .map(|half| half.0)
+        .chain(private)
         .chain(input.iter().copied())
         .chain(output.iter().copied())
         .collect()
@@ -160,6 +178,19 @@ mod tests {
         let [high, low] = tag_halves(tag);
         assert_eq!((&high[..16], &low[..16]), (&[0u8; 16][..], &[0u8; 16][..]));
         assert_eq!([&high[16..], &low[16..]].concat(), tag.to_vec());
+    }
+
+    #[test]
+    fn a_private_models_commitment_stands_between_tag_and_input() {
+        let word = |byte| [byte; WORD_BYTES];
+        let (tag, input, output) = (B256::repeat_byte(9), [word(1), word(2)], [word(3)]);
+        let public = instances(tag, B256::ZERO, &input, &output);
+        assert_eq!(public.len(), 5);
+        assert_eq!(public[2..], [word(1), word(2), word(3)]);
+        let private = instances(tag, B256::repeat_byte(7), &input, &output);
+        assert_eq!(private[..2], public[..2]);
+        assert_eq!(private[2], word(7));
+        assert_eq!(private[3..], public[2..]);
     }
 
     #[test]

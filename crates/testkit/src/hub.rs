@@ -92,6 +92,23 @@ impl Hub {
         schema: Schema,
         policy: ModelPolicy,
     ) -> Result<U256, TestkitError> {
+        let spec = ModelSpec::default();
+        self.register_as(spec, vk_data, srs_hash, schema, policy)
+            .await
+    }
+
+    /// As [`Self::register`], with what `spec` says besides the hashes of the data.
+    ///
+    /// # Errors
+    /// The registry refuses it.
+    pub async fn register_as(
+        &self,
+        spec: ModelSpec,
+        vk_data: &[u8],
+        srs_hash: B256,
+        schema: Schema,
+        policy: ModelPolicy,
+    ) -> Result<U256, TestkitError> {
         let spec = ModelSpec {
             route: self.route,
             vkHash: statement::vk_hash(vk_data),
@@ -101,7 +118,7 @@ impl Hub {
             onnxHash: B256::repeat_byte(2),
             reportHash: B256::repeat_byte(3),
             compilerVersion: "test".into(),
-            ..ModelSpec::default()
+            ..spec
         };
         let id = statement::model_id(OWNER, &spec);
         let call = IModelRegistry::registerCall {

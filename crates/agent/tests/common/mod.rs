@@ -18,7 +18,12 @@ use alloy::{
     primitives::{Address, U256},
     transports::http::reqwest,
 };
-use haloracle_agent::{AgentError, CancellationToken, check::schema_of, config::Config, run};
+use haloracle_agent::{
+    AgentError, CancellationToken,
+    config::Config,
+    registration::{Privacy, schema_of},
+    run,
+};
 use haloracle_model::IntegerModel;
 use haloracle_prover::{Bundle, BundleParts, Keys, Srs};
 use haloracle_testkit::{
@@ -79,6 +84,7 @@ impl World {
         let bundle_dir = directory.path().join("bundle");
         let parts = BundleParts {
             model: &model,
+            shape: None,
             onnx: b"none: a random model",
             report_json: b"{}",
             report_html: b"<html></html>",
@@ -89,8 +95,9 @@ impl World {
         let hub = Hub::deploy(anvil).await.expect("contracts");
         let data = keys.verifying_key().to_data();
         let policy = policy(FEE, OWNER_SHARE_BPS);
+        let schema = schema_of(&model, Privacy::NONE).expect("a schema");
         let model_id = hub
-            .register(&data, srs.hash().into(), schema_of(&model), policy)
+            .register(&data, srs.hash().into(), schema, policy)
             .await
             .expect("registered");
         let port = free_port().expect("a port");

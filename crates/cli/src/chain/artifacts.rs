@@ -17,9 +17,14 @@ pub(crate) struct Artifact {
 }
 
 impl Artifact {
+    /// Where forge puts what it built of contract `name`.
+    pub(crate) fn path(dir: &Path, name: &str) -> PathBuf {
+        dir.join(format!("{name}.sol/{name}.json"))
+    }
+
     /// Reads `DIR/NAME.sol/NAME.json`.
     pub(crate) fn load(dir: &Path, name: &str) -> eyre::Result<Self> {
-        let path: PathBuf = dir.join(format!("{name}.sol/{name}.json"));
+        let path = Self::path(dir, name);
         Self::parse(&path).wrap_err_with(|| {
             let path = path.display();
             format!("no usable artifact `{path}`; run `forge build` in a checkout of the project")

@@ -23,8 +23,8 @@ pub(crate) struct Deployment {
     pub(crate) chain_id: u64,
     /// A block not after the deployment.
     pub(crate) from_block: u64,
-    /// Universal verifier.
-    pub(crate) verifier: Address,
+    /// Universal verifiers, one per machine shape.
+    pub(crate) verifiers: Vec<DeployedVerifier>,
     /// Routes to verifiers.
     pub(crate) router: Address,
     /// Models.
@@ -37,17 +37,27 @@ pub(crate) struct Deployment {
     pub(crate) owner: Address,
     /// Who may stop routes.
     pub(crate) guardian: Address,
-    /// The machine's shape.
-    pub(crate) shape_hash: B256,
-    /// The SRS of the verifier.
-    pub(crate) srs_hash: B256,
-    /// Whether that SRS's secret is known.
-    pub(crate) srs_unsafe: bool,
-    /// Shape and SRS as one.
-    pub(crate) route: B256,
     /// The demo's example, where it was deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) collateral_manager: Option<Address>,
+}
+
+/// A verifier of a deployment and the route that leads to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeployedVerifier {
+    /// Name of the contract, which stands for a shape.
+    pub(crate) name: String,
+    /// Where it is.
+    pub(crate) address: Address,
+    /// The shape.
+    pub(crate) shape_hash: B256,
+    /// The SRS.
+    pub(crate) srs_hash: B256,
+    /// Whether the SRS's secret is known.
+    pub(crate) srs_unsafe: bool,
+    /// Shape and SRS as one.
+    pub(crate) route: B256,
 }
 
 /// Which contracts.

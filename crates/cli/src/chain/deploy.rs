@@ -1,4 +1,4 @@
-//! Deploys verifier, router, registry, hub and escrow.
+//! Deploys verifiers, router, registry, hub and escrow.
 
 use std::path::Path;
 
@@ -9,10 +9,12 @@ use alloy::rpc::types::TransactionRequest;
 use alloy::rpc::types::state::{AccountOverride, StateOverride};
 use alloy::sol_types::{SolCall, SolValue};
 use eyre::{WrapErr, ensure};
-use haloracle_contracts::{IHalo2Verifier, IInferenceHub, IVerifierRouter};
+use haloracle_contracts::{IHalo2Verifier, IInferenceHub, IVerifierRouter, statement};
+use haloracle_prover::Shape;
+use haloracle_solidity_verifier::contract_name;
 
 use super::artifacts::Artifact;
-use super::contracts::Deployment;
+use super::contracts::{DeployedVerifier, Deployment};
 use super::node::{Node, send};
 use super::revert::{explain, explain_transport};
 
@@ -54,7 +56,7 @@ pub(crate) fn refuse_unsafe(chain_id: u64, is_unsafe: bool, allowed: bool) -> ey
 
 /// Asks the verifier's code about its SRS before anything is sent: the code is put at an address
 /// for the length of one call.
-async fn verifier_srs_is_unsafe(node: &Node, runtime: &[u8]) -> eyre::Result<bool> {
+async fn srs_is_unsafe(node: &Node, name: &str, runtime: &[u8]) -> eyre::Result<bool> {
     let address = Address::repeat_byte(0xfe);
     let account = AccountOverride {
         code: Some(Bytes::copy_from_slice(runtime)),
@@ -68,16 +70,49 @@ async fn verifier_srs_is_unsafe(node: &Node, runtime: &[u8]) -> eyre::Result<boo
     let what = "asking the verifier whether its SRS is unsafe";
     let answer = answer.map_err(|error| explain_transport(what, &error))?;
     IHalo2Verifier::srsUnsafeCall::abi_decode_returns(&answer)
-        .wrap_err("the artifact Halo2Verifier is not a verifier")
+        .wrap_err_with(|| format!("the artifact {name} is not a verifier"))
+}
+
+/// The verifiers that forge built, by name: one per shape. A checkout may hold some shapes only;
+/// the routes of others can be activated later.
+fn verifiers(artifacts: &Path) -> eyre::Result<Vec<(&'static str, Artifact)>> {
+    let names = Shape::ALL.map(contract_name).into_iter();
+    let built: Vec<_> = names
+        .filter(|name| Artifact::path(artifacts, name).exists())
+        .map(|name| Ok((name, Artifact::load(artifacts, name)?)))
+        .collect::<eyre::Result<_>>()?;
+    if built.is_empty() {
+        // Names the first one in its error.
+        Artifact::load(artifacts, contract_name(Shape::Narrow))?;
+    }
+    Ok(built)
+}
+
+/// What a deployed verifier says of itself.
+async fn describe(node: &Node, name: &str, address: Address) -> eyre::Result<DeployedVerifier> {
+    let contract = IHalo2Verifier::new(address, &node.provider);
+    let asked = |error| explain(&format!("asking {name}"), error);
+    let shape_hash: B256 = contract.shapeHash().call().await.map_err(asked)?;
+    let srs_hash: B256 = contract.srsHash().call().await.map_err(asked)?;
+    Ok(DeployedVerifier {
+        name: name.to_owned(),
+        address,
+        shape_hash,
+        srs_hash,
+        srs_unsafe: contract.srsUnsafe().call().await.map_err(asked)?,
+        route: statement::route(shape_hash, srs_hash),
+    })
 }
 
 /// Deploys everything; the record says where it is and is written by the caller.
 pub(crate) async fn deploy(node: &Node, plan: Plan<'_>) -> eyre::Result<(Deployment, u64)> {
     let load = |name| Artifact::load(plan.artifacts, name);
-    let (verifier, router) = (load("Halo2Verifier")?, load("VerifierRouter")?);
+    let (built, router) = (verifiers(plan.artifacts)?, load("VerifierRouter")?);
     let (registry, hub) = (load("ModelRegistry")?, load("InferenceHub")?);
-    let srs_unsafe = verifier_srs_is_unsafe(node, &verifier.runtime).await?;
-    refuse_unsafe(node.chain_id, srs_unsafe, plan.allow_unsafe)?;
+    for (name, verifier) in &built {
+        let srs_unsafe = srs_is_unsafe(node, name, &verifier.runtime).await?;
+        refuse_unsafe(node.chain_id, srs_unsafe, plan.allow_unsafe)?;
+    }
 
     let from_block = node.provider.get_block_number().await;
     let from_block =
@@ -88,7 +123,11 @@ pub(crate) async fn deploy(node: &Node, plan: Plan<'_>) -> eyre::Result<(Deploym
         gas += receipt.gas_used;
         Ok(address)
     };
-    let verifier = create("Halo2Verifier", verifier.creation).await?;
+    let mut verifiers = Vec::with_capacity(built.len());
+    for (name, verifier) in built {
+        let address = create(name, verifier.creation).await?;
+        verifiers.push(describe(node, name, address).await?);
+    }
     let roles = (plan.deployer, plan.guardian).abi_encode();
     let router = create("VerifierRouter", router.with(&roles)).await?;
     let registry = create("ModelRegistry", registry.with(&router.abi_encode())).await?;
@@ -96,9 +135,11 @@ pub(crate) async fn deploy(node: &Node, plan: Plan<'_>) -> eyre::Result<(Deploym
     let hub = create("InferenceHub", hub.with(&parts)).await?;
 
     let routes = IVerifierRouter::new(router, &node.provider);
-    gas += send("activating the verifier", routes.activate(verifier))
-        .await?
-        .gas_used;
+    for verifier in &verifiers {
+        let what = format!("activating {}", verifier.name);
+        let activated = send(&what, routes.activate(verifier.address)).await?;
+        gas += activated.gas_used;
+    }
     if plan.owner != plan.deployer {
         let owned = IOwnable::new(router, &node.provider);
         let handed = send(
@@ -107,26 +148,19 @@ pub(crate) async fn deploy(node: &Node, plan: Plan<'_>) -> eyre::Result<(Deploym
         );
         gas += handed.await?.gas_used;
     }
-    let contract = IHalo2Verifier::new(verifier, &node.provider);
-    let asked = |error| explain("asking the verifier", error);
-    let shape_hash: B256 = contract.shapeHash().call().await.map_err(asked)?;
-    let srs_hash: B256 = contract.srsHash().call().await.map_err(asked)?;
+    let asked = |error| explain("asking the hub for its escrow", error);
     let escrow = IInferenceHub::new(hub, &node.provider);
     let escrow = escrow.escrow().call().await.map_err(asked)?;
     let deployment = Deployment {
         chain_id: node.chain_id,
         from_block,
-        verifier,
+        verifiers,
         router,
         registry,
         hub,
         escrow,
         owner: plan.owner,
         guardian: plan.guardian,
-        shape_hash,
-        srs_hash,
-        srs_unsafe,
-        route: haloracle_contracts::statement::route(shape_hash, srs_hash),
         collateral_manager: None,
     };
     Ok((deployment, gas))

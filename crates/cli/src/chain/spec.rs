@@ -1,9 +1,9 @@
 //! What a registry is told about a bundle.
 
 use alloy::primitives::B256;
-use haloracle_agent::check::schema_of;
+use haloracle_agent::registration::{Privacy, route, schema_of};
 use haloracle_contracts::{ModelSpec, Schema, statement};
-use haloracle_prover::{Bundle, Srs, VerifyingKey, files::keccak, shape_hash};
+use haloracle_prover::{Bundle, Srs, VerifyingKey, files::keccak};
 
 use crate::text::unhex;
 
@@ -22,17 +22,17 @@ impl Registration {
     /// Collects everything from the files of `bundle`, for the key `key` under `srs`.
     pub(crate) fn new(bundle: &Bundle, key: &VerifyingKey, srs: &Srs) -> eyre::Result<Self> {
         let vk_data = key.to_data();
-        let schema = schema_of(bundle.model());
-        let srs_hash = B256::from(srs.hash());
+        let privacy = Privacy::of(bundle);
+        let schema = schema_of(bundle.model(), privacy)?;
         let hash = |name: &str| -> eyre::Result<B256> { Ok(keccak(&bundle.file(name)?).into()) };
         let spec = ModelSpec {
-            route: statement::route(shape_hash().into(), srs_hash),
+            route: route(key, srs),
             vkHash: statement::vk_hash(&vk_data),
             schemaHash: statement::schema_hash(&schema),
-            modelCommitment: B256::ZERO,
+            modelCommitment: privacy.model_commitment,
             graphHash: hash("model.json")?,
             onnxHash: B256::try_from(unhex(bundle.onnx_hash())?.as_slice())?,
-            srsHash: srs_hash,
+            srsHash: srs.hash().into(),
             reportHash: hash("report.json")?,
             compilerVersion: bundle.compiler().to_owned(),
         };

@@ -108,6 +108,7 @@ impl KnownModel {
             dir,
             BundleParts {
                 model: &model,
+                shape: None,
                 onnx: &onnx,
                 report_json: &serde_json::to_vec_pretty(&report)?,
                 report_html: report.to_html().as_bytes(),

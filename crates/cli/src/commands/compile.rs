@@ -180,6 +180,7 @@ impl CompileArgs {
             &self.output,
             BundleParts {
                 model: &model,
+                shape: None,
                 onnx: &onnx,
                 report_json: &report_json,
                 report_html: report.to_html().as_bytes(),

@@ -1,4 +1,4 @@
-//! `haloracle deploy`: verifier, router, registry, hub and escrow.
+//! `haloracle deploy`: verifiers, router, registry, hub and escrow.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,6 @@ impl fmt::Display for DeployReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let d = &self.deployment;
         for (name, address) in [
-            ("verifier", d.verifier),
             ("router", d.router),
             ("registry", d.registry),
             ("hub", d.hub),
@@ -60,12 +59,16 @@ impl fmt::Display for DeployReport {
         ] {
             writeln!(f, "{name:<9} {address}")?;
         }
-        let secret = if d.srs_unsafe {
-            "  UNSAFE, development only"
-        } else {
-            ""
-        };
-        writeln!(f, "srs hash  {}{secret}", d.srs_hash)?;
+        for verifier in &d.verifiers {
+            let secret = if verifier.srs_unsafe {
+                "  UNSAFE, development only"
+            } else {
+                ""
+            };
+            writeln!(f, "verifier  {} {}", verifier.address, verifier.name)?;
+            writeln!(f, "  route   {}", verifier.route)?;
+            writeln!(f, "  srs     {}{secret}", verifier.srs_hash)?;
+        }
         writeln!(f, "gas       {}", self.gas_used)?;
         writeln!(f, "wrote     {}", self.file.display())
     }

@@ -4,17 +4,19 @@ use std::fmt;
 
 use alloy::primitives::{Address, B256, TxHash, U256};
 use eyre::{WrapErr, ensure, eyre};
+use haloracle_contracts::statement::INPUT_COMMITMENT;
 use haloracle_contracts::{IInferenceHub, RequestOptions};
 use serde::Serialize;
 
 use crate::chain::block_on;
-use crate::chain::contracts::ContractsArgs;
-use crate::chain::node::{NodeArgs, send};
+use crate::chain::contracts::{Contracts, ContractsArgs};
+use crate::chain::node::{Node, NodeArgs, send};
 use crate::chain::revert::explain;
 use crate::chain::view::{encoding, parse_id, schema, show_id};
 use crate::chain::wallet::WalletArgs;
 use crate::exit::Exit;
 use crate::inputs::InputArgs;
+use crate::text::word;
 use crate::ui::Ui;
 
 /// `haloracle request`
@@ -24,10 +26,17 @@ pub(crate) struct RequestArgs {
     #[arg(value_parser = parse_id)]
     model: U256,
     #[command(flatten)]
-    input: InputArgs,
+    input: Option<InputArgs>,
     /// Row of the input file, from 1; may be left out where there is only one
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "input")]
     row: Option<usize>,
+    /// Salted commitment to a private input, instead of the input itself
+    #[arg(long, value_name = "HEX", value_parser = word, requires = "subject",
+          conflicts_with = "input", required_unless_present = "input")]
+    commitment: Option<[u8; 32]>,
+    /// Whose private values are behind the commitment: who signs what operators are told
+    #[arg(long, value_name = "ADDRESS", requires = "commitment")]
+    subject: Option<Address>,
     #[command(flatten)]
     node: NodeArgs,
     #[command(flatten)]
@@ -49,7 +58,10 @@ pub(crate) struct RequestArgs {
 struct RequestReport {
     request_id: String,
     model_id: String,
-    raw_input: Vec<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_input: Option<Vec<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commitment: Option<B256>,
     fee: String,
     deadline: u64,
     transaction: TxHash,
@@ -60,7 +72,12 @@ impl fmt::Display for RequestReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "request id   {}", self.request_id)?;
         writeln!(f, "model id     {}", self.model_id)?;
-        writeln!(f, "raw input    {:?}", self.raw_input)?;
+        if let Some(raw) = &self.raw_input {
+            writeln!(f, "raw input    {raw:?}")?;
+        }
+        if let Some(commitment) = &self.commitment {
+            writeln!(f, "commitment   {commitment}")?;
+        }
         writeln!(f, "fee          {} wei", self.fee)?;
         writeln!(f, "deadline     {}", self.deadline)?;
         writeln!(f, "transaction  {}", self.transaction)?;
@@ -68,16 +85,48 @@ impl fmt::Display for RequestReport {
     }
 }
 
+/// What is asked about.
+enum Input {
+    /// Raw values inside the model's box.
+    Public(Vec<i64>),
+    /// A commitment to such values, and whose they are.
+    Private(B256, Address),
+}
+
 impl RequestArgs {
+    /// The input in the way that the model takes it.
+    async fn input(&self, node: &Node, contracts: &Contracts) -> eyre::Result<Input> {
+        let schema = schema(node, contracts, self.model).await?;
+        let private = schema.inputMode == INPUT_COMMITMENT;
+        match (&self.input, self.commitment, self.subject) {
+            (Some(_), _, _) if private => Err(eyre!(
+                "model {} takes private inputs: give --commitment and --subject, and send the \
+                 values to an operator, not to the chain",
+                show_id(self.model)
+            )),
+            (Some(input), _, _) => {
+                let encoding = encoding(self.model, &schema)?;
+                Ok(Input::Public(input.row(&encoding, self.row)?.raw))
+            }
+            (None, Some(commitment), Some(subject)) => {
+                ensure!(
+                    private,
+                    "model {} takes public inputs: give --input",
+                    show_id(self.model)
+                );
+                Ok(Input::Private(commitment.into(), subject))
+            }
+            _ => Err(eyre!("give --input, or --commitment and --subject")),
+        }
+    }
+
     /// Runs the command.
     pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
         let key = self.wallet.open()?;
         block_on(async {
             let node = self.node.connect(Some(key)).await?;
             let contracts = self.contracts.find(&node).await?;
-            let encoding = encoding(self.model, &schema(&node, &contracts, self.model).await?);
-            let row = self.input.row(&encoding, self.row)?;
-            let input: Result<Vec<i32>, _> = row.raw.iter().map(|&v| v.try_into()).collect();
+            let input = self.input(&node, &contracts).await?;
             let hub = IInferenceHub::new(contracts.hub, &node.provider);
             let fee = match self.fee {
                 Some(fee) => U256::from(fee),
@@ -94,9 +143,23 @@ impl RequestArgs {
                 userData: B256::ZERO,
             };
             let working = ui.working("requesting");
-            let input = input.wrap_err("raw values are 32-bit integers")?;
-            let call = hub.requestInference(self.model, input, options).value(fee);
-            let receipt = send("requesting", call).await?;
+            let what = "requesting";
+            let receipt = match &input {
+                Input::Public(raw) => {
+                    let raw: Result<Vec<i32>, _> = raw.iter().map(|&v| v.try_into()).collect();
+                    let raw = raw.wrap_err("raw values are 32-bit integers")?;
+                    send(
+                        what,
+                        hub.requestInference(self.model, raw, options).value(fee),
+                    )
+                    .await?
+                }
+                Input::Private(commitment, subject) => {
+                    let call =
+                        hub.requestPrivateInference(self.model, *commitment, *subject, options);
+                    send(what, call.value(fee)).await?
+                }
+            };
             drop(working);
             let event = receipt.decoded_log::<IInferenceHub::InferenceRequested>();
             let event = event.ok_or_else(|| eyre!("the hub announced no request"))?;
@@ -104,10 +167,15 @@ impl RequestArgs {
                 event.address == contracts.hub,
                 "another contract announced the request"
             );
+            let (raw_input, commitment) = match input {
+                Input::Public(raw) => (Some(raw), None),
+                Input::Private(commitment, _) => (None, Some(commitment)),
+            };
             ui.data(&RequestReport {
                 request_id: show_id(event.data.id),
                 model_id: show_id(self.model),
-                raw_input: row.raw,
+                raw_input,
+                commitment,
                 fee: fee.to_string(),
                 deadline,
                 transaction: receipt.transaction_hash,

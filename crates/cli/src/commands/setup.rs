@@ -56,7 +56,7 @@ impl SetupArgs {
         let start = Instant::now();
         let mut bundle = Bundle::open(&self.bundle)?;
         let working = ui.working("reading and checking the SRS");
-        let srs = Srs::read(&self.srs)?.truncate(bundle.program().k)?;
+        let srs = Srs::read(&self.srs)?.truncate(bundle.program().k())?;
         srs.check()?;
         working.now("generating keys");
         let keys = bundle.setup(&srs)?;

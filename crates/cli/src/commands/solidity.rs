@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use alloy::primitives::Address;
 use eyre::{ensure, eyre};
-use haloracle_prover::{Bundle, Srs};
-use haloracle_solidity_verifier::{SrsVerifierPart, Verifier, calldata, vk_code};
+use haloracle_prover::{Bundle, Shape, Srs};
+use haloracle_solidity_verifier::{SrsVerifierPart, Verifier, calldata, contract_name, vk_code};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -21,7 +21,7 @@ pub(crate) struct SolidityArgs {
     /// Bundle with keys: its verifier, key data and, with --proof, calldata
     #[arg(required_unless_present = "universal", conflicts_with = "universal")]
     bundle: Option<PathBuf>,
-    /// Only the verifier contract, which fits every model under one SRS
+    /// Only the verifier contracts, which fit every model under one SRS
     #[arg(long, requires = "srs")]
     universal: bool,
     /// SRS that the universal verifier is made for
@@ -48,6 +48,12 @@ struct SolidityReport {
     files: Vec<PathBuf>,
     srs_hash: String,
     srs_unsafe: bool,
+    sizes: Vec<Sizes>,
+}
+
+#[derive(Serialize)]
+struct Sizes {
+    shape: Shape,
     proof_bytes: usize,
     vk_bytes: usize,
 }
@@ -63,25 +69,33 @@ impl fmt::Display for SolidityReport {
             ""
         };
         writeln!(f, "srs hash  {}{secret}", self.srs_hash)?;
-        writeln!(
-            f,
-            "sizes     proof {} bytes, key data {} bytes",
-            self.proof_bytes, self.vk_bytes
-        )
+        for sizes in &self.sizes {
+            writeln!(
+                f,
+                "{:9} proof {} bytes, key data {} bytes",
+                sizes.shape.name(),
+                sizes.proof_bytes,
+                sizes.vk_bytes
+            )?;
+        }
+        Ok(())
     }
 }
 
 impl SolidityArgs {
     /// Runs the command.
     pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
-        let mut files: Vec<(&str, Vec<u8>)> = Vec::new();
+        let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut shapes = Shape::ALL.to_vec();
         let srs = match (&self.bundle, &self.srs) {
             (Some(bundle), _) => {
                 let bundle = Bundle::open(bundle)?;
-                let data = bundle.verifying_key()?.to_data();
-                files.push(("vk.hex", line(&data)));
-                files.push(("vk-code.hex", line(&vk_code(&data))));
-                files.push(("onchain.json", bundle.file("onchain.json")?));
+                let key = bundle.verifying_key()?;
+                shapes = vec![key.shape()];
+                let data = key.to_data();
+                files.push(("vk.hex".into(), line(&data)));
+                files.push(("vk-code.hex".into(), line(&vk_code(&data))));
+                files.push(("onchain.json".into(), bundle.file("onchain.json")?));
                 bundle.srs()?
             }
             (None, Some(srs)) => Srs::read(srs)?,
@@ -91,15 +105,24 @@ impl SolidityArgs {
             let proof = read_proof(path)?
                 .map_err(|problem| eyre!("`{}` cannot be encoded: {problem}", path.display()))?;
             let data = calldata(&self.vk.into_array(), &proof.instances, &proof.evm);
-            files.push(("calldata.hex", line(&data)));
+            files.push(("calldata.hex".into(), line(&data)));
         }
         let part = SrsVerifierPart::new(&srs);
         ensure!(
             part.hash() == srs.hash(),
             "the SRS's hash is not what its verifier part says"
         );
-        let verifier = Verifier::machine()?;
-        files.push(("Halo2Verifier.sol", verifier.generate(&part)?.into_bytes()));
+        let mut sizes = Vec::new();
+        for shape in shapes {
+            let verifier = Verifier::machine(shape)?;
+            let name = format!("{}.sol", contract_name(shape));
+            files.push((name, verifier.generate(&part)?.into_bytes()));
+            sizes.push(Sizes {
+                shape,
+                proof_bytes: verifier.proof_len(),
+                vk_bytes: verifier.vk_len(),
+            });
+        }
         for (name, content) in &files {
             write(&self.output.join(name), content)?;
         }
@@ -110,8 +133,7 @@ impl SolidityArgs {
                 .collect(),
             srs_hash: hexed(srs.hash()),
             srs_unsafe: srs.is_unsafe(),
-            proof_bytes: verifier.proof_len(),
-            vk_bytes: verifier.vk_len(),
+            sizes,
         })?;
         Ok(Exit::Yes)
     }

@@ -3,9 +3,13 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use alloy::primitives::{Address, TxHash, U256};
+use alloy::primitives::{Address, B256, TxHash, U256};
 use eyre::{bail, ensure};
-use haloracle_contracts::{Delivery, IInferenceHub, State};
+use haloracle_contracts::{
+    Delivery, IInferenceHub, State,
+    statement::{INPUT_COMMITMENT, STATUS_OUT_OF_DOMAIN, to_words},
+};
+use haloracle_model::integer::STATUS_OK;
 use serde::Serialize;
 
 use crate::chain::block_on;
@@ -49,11 +53,18 @@ pub(crate) struct StatusReport {
     delivery: &'static str,
     deadline: u64,
     fee: String,
-    raw_input: Vec<i64>,
+    /// Of public inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_input: Option<Vec<i64>>,
+    /// To private inputs, and whose they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_commitment: Option<B256>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Address>,
     payee: Option<Address>,
     settled_at: Option<u64>,
     transaction: Option<TxHash>,
-    /// Status word of the answer: 0 is an answer.
+    /// Status of the answer: 0 is an answer, all else a refusal, which has no outputs.
     status: Option<u64>,
     pub(crate) outputs: Option<Vec<Answer>>,
     output: Option<String>,
@@ -64,13 +75,26 @@ impl fmt::Display for StatusReport {
         writeln!(f, "request id   {}", self.request_id)?;
         writeln!(f, "model id     {}", self.model_id)?;
         writeln!(f, "consumer     {}", self.consumer)?;
-        writeln!(f, "raw input    {:?}", self.raw_input)?;
+        if let Some(raw) = &self.raw_input {
+            writeln!(f, "raw input    {raw:?}")?;
+        }
+        if let (Some(commitment), Some(subject)) = (self.input_commitment, self.subject) {
+            writeln!(f, "input        private, of {subject}")?;
+            writeln!(f, "commitment   {commitment}")?;
+        }
         writeln!(f, "state        {}, callback {}", self.state, self.delivery)?;
         writeln!(f, "fee          {} wei", self.fee)?;
         writeln!(f, "deadline     {}", self.deadline)?;
         if let (Some(payee), Some(transaction)) = (self.payee, self.transaction) {
             writeln!(f, "paid to      {payee}")?;
             writeln!(f, "transaction  {transaction}")?;
+        }
+        match self.status {
+            None | Some(STATUS_OK) => {}
+            Some(STATUS_OUT_OF_DOMAIN) => {
+                writeln!(f, "refused      the input is outside the model's domain")?;
+            }
+            Some(status) => writeln!(f, "refused      status {status}")?,
         }
         self.outputs
             .iter()
@@ -122,9 +146,13 @@ pub(crate) async fn status(
     let encoding = encoding(
         request.modelId,
         &schema(node, contracts, request.modelId).await?,
-    );
-    let words = haloracle_contracts::statement::to_words("input", &request.input)?;
-    let raw_input = encoding.unpack_input(&words)?;
+    )?;
+    let committed = request.request.inputMode == INPUT_COMMITMENT;
+    let raw_input = if committed {
+        None
+    } else {
+        Some(encoding.unpack_input(&to_words("input", &request.input)?)?)
+    };
     let settled = verified(node, contracts, id).await?;
     let decoded = settled
         .as_ref()
@@ -139,11 +167,15 @@ pub(crate) async fn status(
         deadline: request.request.deadline,
         fee: request.request.fee.to_string(),
         raw_input,
+        input_commitment: committed.then_some(request.request.inputDigest),
+        subject: committed.then_some(request.request.subject),
         payee: settled.is_some().then_some(result.payee),
         settled_at: (result.settledAt != 0).then_some(result.settledAt),
         transaction: settled.as_ref().and_then(|found| found.transaction),
         status: decoded.as_ref().map(|(status, _)| *status),
-        outputs: decoded.map(|(_, outputs)| Answer::all(&encoding, &outputs)),
+        outputs: decoded
+            .and_then(|(_, outputs)| outputs)
+            .map(|outputs| Answer::all(&encoding, &outputs)),
         output: settled.map(|found| hexed(found.event.output)),
     })
 }

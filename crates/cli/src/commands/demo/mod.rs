@@ -100,8 +100,9 @@ async fn settled(stack: &Stack, agent: &mut Agent, id: U256) -> eyre::Result<Set
     let input = alloy::consensus::Transaction::input(&transaction).clone();
     let call = fulfillCall::abi_decode(&input).wrap_err("the settlement is not a `fulfill`")?;
     let chain_schema = schema(&stack.node, &stack.contracts, stack.model_id).await?;
-    let model = encoding(stack.model_id, &chain_schema);
-    let (_, outputs) = decode_output(&model, &found.event.output)?;
+    let model = encoding(stack.model_id, &chain_schema)?;
+    let (status, outputs) = decode_output(&model, &found.event.output)?;
+    let outputs = outputs.ok_or_else(|| eyre!("the model refused: status {status}"))?;
     // The chain holds no names; the bundle does.
     let outputs = Answer::all(stack.compiled.bundle.model(), &outputs);
     Ok(Settled {
