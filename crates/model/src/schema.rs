@@ -12,6 +12,8 @@ const PRECISION: f64 = 1e-3;
 /// … or this part, where it saves a whole digit per input.
 const COARSE_PRECISION: f64 = 6e-3;
 
+/// … or this part, where inputs are compared with thresholds …
+const EXACT_PRECISION: f64 = 1e-4;
 /// … or this part, where one digit per feature is enough.
 const ONE_DIGIT_PRECISION: f64 = 2e-2;
 /// Features from this many on may be one grid, such as the pixels of an image.
@@ -24,6 +26,8 @@ pub enum Precision {
     OneDigit,
     /// As fine as the data, in as many digits as that takes.
     Fine,
+    /// Finer still: comparisons of the inputs must come out as they do on the data.
+    Exact,
 }
 
 /// What the user fixes about inputs and outputs; whatever is absent is calibrated.
@@ -132,7 +136,7 @@ pub fn input_schema(
         return Err(wrong("schema", spec.inputs.len()));
     }
     let mut columns: Vec<Column> = (0..features)
-        .map(|index| Column::new(index, spec, data, margin))
+        .map(|index| Column::new(index, spec, data, margin, precision))
         .collect();
     let whole = grid(&columns, spec, data);
     for channel in channels.iter().chain(&whole) {
@@ -162,7 +166,7 @@ pub fn input_schema(
             *feature = column.feature()?;
         }
     }
-    if digits > 1 && widest(&coarse) < room {
+    if digits > 1 && widest(&coarse) < room && precision != Precision::Exact {
         boxes = coarse;
     }
     Ok(InputSchema {
@@ -262,7 +266,13 @@ struct Column {
 }
 
 impl Column {
-    fn new(index: usize, spec: Option<&SchemaSpec>, data: &Dataset, margin: f64) -> Self {
+    fn new(
+        index: usize,
+        spec: Option<&SchemaSpec>,
+        data: &Dataset,
+        margin: f64,
+        precision: Precision,
+    ) -> Self {
         let given = spec.and_then(|s| s.inputs.get(index));
         let values: Vec<f64> = data.x.iter().map(|row| row[index]).collect();
         let count = values.len() as f64;
@@ -289,7 +299,7 @@ impl Column {
             index,
             name,
             deviation,
-            decimals: fixed.unwrap_or_else(|| choose_decimals(&values, deviation)),
+            decimals: fixed.unwrap_or_else(|| choose_decimals(&values, deviation, precision)),
             fixed_decimals: fixed.is_some(),
             min,
             max,
@@ -358,8 +368,12 @@ impl Column {
 }
 
 /// Fewest decimals that are exact for all values, or precise enough for the deviation.
-fn choose_decimals(values: &[f64], deviation: f64) -> u8 {
-    let precise = |d: &u8| 0.5 / 10f64.powi(i32::from(*d)) <= PRECISION * deviation;
+fn choose_decimals(values: &[f64], deviation: f64, precision: Precision) -> u8 {
+    let share = match precision {
+        Precision::OneDigit | Precision::Fine => PRECISION,
+        Precision::Exact => EXACT_PRECISION,
+    };
+    let precise = |d: &u8| 0.5 / 10f64.powi(i32::from(*d)) <= share * deviation;
     let exact = |d: &u8| {
         let scale = 10f64.powi(i32::from(*d));
         // float32 data carry a relative error of 2^-24.

@@ -106,6 +106,36 @@ impl FloatTrees {
     }
 }
 
+impl FloatTrees {
+    /// Interval that holds one target's value, whatever the input.
+    pub fn reach(&self, target: u32) -> (f64, f64) {
+        let base = self
+            .base
+            .get(target as usize)
+            .copied()
+            .map_or(0.0, f64::from);
+        let trees = self.trees.iter().map(|tree| {
+            let leaves = tree.nodes.iter().filter_map(|node| match node {
+                FloatTreeNode::Leaf { weights } => Some(weights),
+                FloatTreeNode::Branch { .. } => None,
+            });
+            let own = leaves.map(|weights| {
+                let own = weights.iter().filter(|(of, _)| *of == target);
+                own.map(|(_, weight)| f64::from(*weight)).sum::<f64>()
+            });
+            own.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| {
+                (lo.min(v), hi.max(v))
+            })
+        });
+        let (lo, hi) = trees.fold((0.0, 0.0), |(lo, hi): (f64, f64), (a, b)| (lo + a, hi + b));
+        let count = match self.aggregate {
+            Aggregate::Average => self.trees.len().max(1) as f64,
+            Aggregate::Sum | Aggregate::Min | Aggregate::Max => 1.0,
+        };
+        (lo / count + base, hi / count + base)
+    }
+}
+
 impl FloatTree {
     /// The leaf that `x` ends in, each value taken as float32.
     pub fn leaf(&self, x: &[f64]) -> &[(u32, f32)] {

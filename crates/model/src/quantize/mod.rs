@@ -23,13 +23,15 @@ use std::borrow::Cow;
 
 use crate::data::Dataset;
 use crate::float::FloatError;
-use crate::graph::FloatGraph;
+use crate::graph::{FloatGraph, Task};
 use crate::integer::{InputSchema, IntegerModel, MAX_DIGIT_BITS, MIN_DIGIT_BITS, ModelError};
 use crate::report::{Attempt, Report, Targets};
 use crate::schema::{Precision, SchemaError, SchemaSpec, input_schema};
+use heads::{Head, HeadError};
 use net::Net;
 pub(crate) use samples::Samples;
 use search::{Search, SearchError};
+use trees::TreesError;
 
 /// Digit widths that are tried, narrowest first: 8 bits keep small models at 2^10 rows.
 const AUTOMATIC_DIGIT_BITS: std::ops::RangeInclusive<u32> = 8..=MAX_DIGIT_BITS;
@@ -47,6 +49,8 @@ pub struct Options {
     pub margin: f64,
     /// Names, decimals and boxes fixed by the user.
     pub schema: Option<SchemaSpec>,
+    /// What the model answers.
+    pub head: Head,
 }
 
 impl Default for Options {
@@ -57,6 +61,7 @@ impl Default for Options {
             min_agreement: 0.99,
             margin: 0.5,
             schema: None,
+            head: Head::Score,
         }
     }
 }
@@ -120,6 +125,12 @@ pub enum QuantizeError {
         /// What is wrong.
         what: &'static str,
     },
+    /// An ensemble that cannot be made of integers.
+    #[error(transparent)]
+    Trees(#[from] TreesError),
+    /// An answer that the model cannot give.
+    #[error(transparent)]
+    Head(#[from] HeadError),
     /// No digit width reaches the accuracy asked for.
     #[error(
         "accuracy missed: best is {best}; wanted mean error at most {:.3} % and agreement at \
@@ -138,7 +149,12 @@ pub enum QuantizeError {
 pub(crate) struct Draft<'g> {
     pub(crate) graph: &'g FloatGraph,
     pub(crate) input: InputSchema,
+    /// Names of the scores that are answered.
     pub(crate) outputs: Vec<String>,
+    /// How the answer is taken from the graph.
+    pub(crate) head: heads::Plan,
+    /// What was asked for.
+    pub(crate) answers: Head,
     pub(crate) digit_bits: u32,
 }
 
@@ -164,13 +180,20 @@ pub fn quantize<'g>(
         Some(bits) => bits..=bits,
         None => AUTOMATIC_DIGIT_BITS,
     };
-    let net = Net::new(graph, &graph.outputs, true)?;
+    let answers = answers(graph, &options.head);
+    let head = heads::plan(graph, &answers)?;
+    let net = Net::new(graph, head.scores(), &head.wires(), true)?;
+    let precisions: &[Precision] = match net.has_trees() {
+        // Comparisons are as exact as the inputs.
+        true => &[Precision::Exact],
+        false => &[Precision::OneDigit, Precision::Fine],
+    };
     let channels = net.feature_channels();
     let mut attempts: Vec<Attempt> = Vec::new();
     let mut failure = None;
     for digit_bits in widths {
         let mut tried: Option<InputSchema> = None;
-        for precision in [Precision::OneDigit, Precision::Fine] {
+        for precision in precisions {
             let input = input_schema(
                 options.schema.as_ref(),
                 data,
@@ -178,7 +201,7 @@ pub fn quantize<'g>(
                 options.margin,
                 digit_bits,
                 &channels,
-                precision,
+                *precision,
             )?;
             if tried.as_ref() == Some(&input) {
                 continue;
@@ -186,7 +209,9 @@ pub fn quantize<'g>(
             tried = Some(input.clone());
             let draft = Draft {
                 graph,
-                outputs: output_names(graph, options.schema.as_ref())?,
+                outputs: output_names(head.scores().len(), options.schema.as_ref())?,
+                head: head.clone(),
+                answers: answers.clone(),
                 input,
                 digit_bits,
             };
@@ -232,7 +257,8 @@ fn attempt(
         Err(SearchError::Other(error)) => return Err(error),
         Err(SearchError::Uncut) => {
             // Two-sided clamps as tables, which no scale can be too coarse for.
-            let net = Net::new(draft.graph, &draft.graph.outputs, false)?;
+            let head = &draft.head;
+            let net = Net::new(draft.graph, head.scores(), &head.wires(), false)?;
             match Search::new(draft, &net, data, &samples)?.best(targets) {
                 Ok(made) => made,
                 Err(SearchError::Other(error)) => return Err(error),
@@ -296,13 +322,17 @@ fn check(options: &Options) -> Result<(), QuantizeError> {
     )
 }
 
-fn output_names(
-    graph: &FloatGraph,
-    spec: Option<&SchemaSpec>,
-) -> Result<Vec<String>, QuantizeError> {
-    let expected = graph.outputs.len();
+/// A model whose output is a class number answers with it.
+fn answers(graph: &FloatGraph, head: &Head) -> Head {
+    match (graph.task, head) {
+        (Task::Class, Head::Score) => Head::Class,
+        _ => head.clone(),
+    }
+}
+
+fn output_names(expected: usize, spec: Option<&SchemaSpec>) -> Result<Vec<String>, QuantizeError> {
     match spec.map(|s| s.outputs.as_slice()) {
-        Some(names) if !names.is_empty() => {
+        Some(names) if !names.is_empty() && expected > 0 => {
             if names.len() != expected {
                 return Err(SchemaError::Outputs {
                     expected,

@@ -9,13 +9,13 @@
 //! model, data and options give the same integers on every machine.
 
 use super::emit::{Rows, Writer, Written};
-use super::net::{Net, Var};
+use super::net::{Net, NetOp, Var};
 use super::samples::Samples;
 use super::scales::{Choice, Classes, Interval, Planner, Seen};
 use super::{Draft, QuantizeError};
 use crate::data::Dataset;
 use crate::integer::{IntegerModel, ModelError};
-use crate::report::{BoxPoints, ClassRule, Targets, span};
+use crate::report::{BoxPoints, Judge, Targets, span};
 
 /// Most rows that candidates are compared on; the report uses all.
 const MAX_ROWS: usize = 512;
@@ -56,14 +56,13 @@ pub(super) struct Search<'s> {
     samples: &'s Samples,
     classes: Classes,
     seen: Seen,
-    scores: Vec<Var>,
     /// Rows that candidates are compared on.
     rows: Vec<usize>,
     linear: Vec<Vec<f32>>,
     boxes: Vec<Interval>,
     digits: Vec<Vec<(f64, f64)>>,
     sums: Vec<Interval>,
-    rule: ClassRule,
+    judge: Judge,
     output_range: f64,
     points: BoxPoints,
     work: u64,
@@ -82,6 +81,8 @@ struct Candidate {
     /// Mean absolute error as part of the output range.
     error: f64,
     agreement: f64,
+    /// Whether it answers scores, so that errors say something.
+    scored: bool,
     /// Error on the data, with its changed classes, plus error over the box.
     loss: f64,
 }
@@ -99,6 +100,20 @@ impl<E: Into<QuantizeError>> From<E> for SearchError {
     }
 }
 
+/// Ranges of the ensembles' sums, by variable.
+fn sums(net: &Net) -> Vec<Interval> {
+    let mut sums = vec![Interval::point(0.0); net.vars as usize];
+    for node in &net.nodes {
+        if let NetOp::Trees(trees) = &node.op {
+            for (target, var) in node.outputs.iter().enumerate() {
+                let (lo, hi) = trees.trees.reach(target as u32);
+                sums[*var as usize] = Interval { lo, hi };
+            }
+        }
+    }
+    sums
+}
+
 fn tail(radius: f64) -> f64 {
     1.0 / (1.0 + radius.exp())
 }
@@ -109,11 +124,19 @@ impl Candidate {
         self.error <= ERROR_SHARE * targets.max_error && self.agreement >= targets.min_agreement
     }
 
+    /// How far off it is on the data.
+    fn misses(&self) -> f64 {
+        match self.scored {
+            true => self.error,
+            false => 1.0 - self.agreement,
+        }
+    }
+
     /// Comfortable ones come first, by their loss; then the others, by their error.
     fn better(self, other: Self, targets: &Targets) -> Self {
         let wins = match [&self, &other].map(|c| c.comfortable(targets)) {
             [true, true] => other.loss < self.loss,
-            [false, false] => other.error < self.error,
+            [false, false] => other.misses() < self.misses(),
             [_, comfortable] => comfortable,
         };
         if wins { other } else { self }
@@ -132,7 +155,7 @@ impl<'s> Search<'s> {
         let stride = samples.raw.len().div_ceil(count).max(1);
         let rows: Vec<usize> = (0..samples.raw.len()).step_by(stride).collect();
         let points = (POINT_WORK / work).clamp(MIN_POINTS as u64, MAX_POINTS as u64) as usize;
-        let scores: Vec<Var> = net.output_refs().map(|r| r.var).collect();
+        let scores: Vec<Var> = net.scores.iter().map(|r| r.var).collect();
         let outputs = samples.float.iter().flatten();
         let unit = |decimals: u8| 10f64.powi(-i32::from(decimals));
         let features = draft.input.features.iter();
@@ -156,12 +179,11 @@ impl<'s> Search<'s> {
             classes: Classes::new(net, &scores),
             seen: samples.seen(net, data),
             linear: samples.linear(net, data, &rows),
-            rule: ClassRule::of(draft.graph),
+            judge: Judge::new(draft),
             output_range: span(outputs.copied()),
             points: BoxPoints::new(draft.graph, &draft.input, points)?,
             work: work * (rows.len() + points) as u64,
-            sums: vec![Interval::point(0.0); net.vars as usize],
-            scores,
+            sums: sums(net),
             boxes,
             digits,
             rows,
@@ -277,7 +299,7 @@ impl<'s> Search<'s> {
                 plan: &plan,
                 input: &self.draft.input,
                 digit_bits: self.draft.digit_bits,
-                scores: &self.scores,
+                head: &self.draft.head,
             };
             match writer.write(&rows)? {
                 Written::Model(model, sources) => {
@@ -307,19 +329,30 @@ impl<'s> Search<'s> {
         for row in &self.rows {
             let answer = model.outputs_real(&self.samples.raw[*row])?;
             let float = &self.samples.float[*row];
-            let errors = answer.iter().zip(float).map(|(a, b)| (a - b).abs());
-            sum += errors.sum::<f64>();
-            agreeing += usize::from(self.rule.agree(&answer, float));
+            sum += self
+                .judge
+                .scores(&answer, float)
+                .map(|(a, b)| (a - b).abs())
+                .sum::<f64>();
+            agreeing += usize::from(self.judge.agree(&answer, float));
         }
-        let values = (self.rows.len() * model.output.len()) as f64;
+        let values = (self.rows.len() * self.draft.outputs.len()).max(1) as f64;
         let error = sum / values / self.output_range;
         let agreement = agreeing as f64 / self.rows.len() as f64;
-        let beyond = self.points.compare(model, self.rule, self.output_range)?;
+        let beyond = self.points.compare(model, &self.judge, self.output_range)?;
+        let changed = (1.0 - agreement) + (1.0 - beyond.agreement);
         Ok(Candidate {
             choice,
             error,
             agreement,
-            loss: error + CHANGED_CLASS * (1.0 - agreement) + beyond.mean_error_percent / 100.0,
+            scored: !self.draft.outputs.is_empty(),
+            loss: match self.draft.outputs.is_empty() {
+                true => changed,
+                false => {
+                    let beyond = beyond.mean_error_percent / 100.0;
+                    error + CHANGED_CLASS * (1.0 - agreement) + beyond
+                }
+            },
             made,
         })
     }

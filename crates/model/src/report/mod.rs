@@ -13,7 +13,7 @@ use crate::graph::FloatGraph;
 use crate::integer::IntegerModel;
 use crate::quantize::{Draft, QuantizeError, Samples};
 
-pub(crate) use class::ClassRule;
+pub(crate) use class::Judge;
 pub use nodes::NodeReport;
 pub(crate) use whole_box::BoxPoints;
 pub use whole_box::BoxReport;
@@ -206,7 +206,7 @@ impl Report {
         targets: &Targets,
     ) -> Result<Self, QuantizeError> {
         let graph = draft.graph;
-        let rule = ClassRule::of(graph);
+        let judge = Judge::new(draft);
         let mut tally = nodes::Tally::new(integer, ranges);
         let mut pairs = Vec::new();
         let mut agreeing = 0usize;
@@ -215,10 +215,9 @@ impl Report {
             tally.add(&trace);
             let fields = integer.output.iter().zip(trace.outputs());
             let answer: Vec<f64> = fields.map(|(field, raw)| field.real(*raw)).collect();
-            agreeing += usize::from(rule.agree(&answer, float));
-            for (output, (float, answer)) in float.iter().zip(&answer).enumerate() {
-                pairs.push((output, *float, *answer));
-            }
+            agreeing += usize::from(judge.agree(&answer, float));
+            let scores = judge.scores(&answer, float).enumerate();
+            pairs.extend(scores.map(|(output, (answer, float))| (output, float, answer)));
         }
         let values = || pairs.iter().map(|(_, float, _)| *float);
         let range = span(values());
@@ -235,7 +234,7 @@ impl Report {
             rows_outside_domain: samples.outside,
             rows_skipped: samples.skipped,
             targets: targets.clone(),
-            class_rule: rule.describe(),
+            class_rule: judge.describe(),
             agreement: agreeing as f64 / samples.raw.len().max(1) as f64,
             output_range: range,
             error,
@@ -246,7 +245,7 @@ impl Report {
             outputs: outputs(integer),
             nodes: tally.finish(),
             whole_box: BoxPoints::new(graph, &integer.input, points)?
-                .compare(integer, rule, range)?,
+                .compare(integer, &judge, range)?,
             histogram: Histogram::new(pairs.iter().map(|(_, a, b)| b - a)),
             points: pairs.into_iter().step_by(stride).collect(),
         })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::class::ClassRule;
+use super::class::Judge;
 use crate::float::FloatError;
 use crate::graph::FloatGraph;
 use crate::integer::{InputSchema, IntegerModel, ModelError};
@@ -60,26 +60,29 @@ impl BoxPoints {
     pub(crate) fn compare(
         &self,
         integer: &IntegerModel,
-        rule: ClassRule,
+        judge: &Judge,
         output_range: f64,
     ) -> Result<BoxReport, ModelError> {
         let top = |digits: u32| (1u64 << (digits * integer.digit_bits)) - 1;
-        let (mut sum, mut worst, mut agreeing, mut saturated) = (0.0, 0.0f64, 0, 0);
+        let (mut sum, mut worst) = (0.0, 0.0f64);
+        let (mut agreeing, mut saturated, mut values) = (0, 0, 0usize);
         for (raw, float) in self.raw.iter().zip(&self.float) {
             let answer = integer.outputs_real(raw)?;
-            agreeing += usize::from(rule.agree(&answer, float));
-            for ((field, float), answer) in integer.output.iter().zip(float).zip(answer) {
+            agreeing += usize::from(judge.agree(&answer, float));
+            let fields = integer.output.iter();
+            for (field, (answer, float)) in fields.zip(judge.scores(&answer, float)) {
                 let clamped = float.clamp(field.real(0), field.real(top(field.digits)));
-                saturated += usize::from(clamped != *float);
+                saturated += usize::from(clamped != float);
                 sum += (clamped - answer).abs();
                 worst = worst.max((clamped - answer).abs());
+                values += 1;
             }
         }
         let points = self.raw.len();
         let percent = 100.0 / output_range;
         Ok(BoxReport {
             points,
-            mean_error_percent: sum / (points * integer.output.len()) as f64 * percent,
+            mean_error_percent: sum / values.max(1) as f64 * percent,
             max_error_percent: worst * percent,
             agreement: agreeing as f64 / points as f64,
             saturated,

@@ -4,11 +4,16 @@
 //! rounding its weights causes on them, before the next node sees its digits.
 
 mod correct;
+mod decide;
 mod linear;
 mod products;
 
+use std::collections::HashMap;
+
 use super::net::{Net, NetOp, Var};
 use super::scales::{Classes, Plan, Scale};
+use super::trees::Exact;
+use super::{QuantizeError, heads};
 use crate::integer::{
     FunctionTable, InputSchema, IntegerModel, ModelError, Node, Op, Unit, WireId,
 };
@@ -47,8 +52,8 @@ pub(super) struct Writer<'a> {
     pub(super) plan: &'a Plan,
     pub(super) input: &'a InputSchema,
     pub(super) digit_bits: u32,
-    /// The output variables.
-    pub(super) scores: &'a [Var],
+    /// What the model answers.
+    pub(super) head: &'a heads::Plan,
 }
 
 /// A model being written.
@@ -57,6 +62,8 @@ struct Emitter<'a> {
     model: IntegerModel,
     /// Per variable; empty until it is computed.
     forms: Vec<Form>,
+    /// Exact sums, by variable.
+    exact: HashMap<Var, Exact>,
     /// Per wire, the digits that the box can reach.
     reach: Vec<(i64, i64)>,
     /// Per row, every wire.
@@ -72,8 +79,9 @@ impl Writer<'_> {
     /// Writes the model.
     ///
     /// # Errors
-    /// Rows outside the box, or a model that is not well-formed.
-    pub(super) fn write(&self, rows: &Rows<'_>) -> Result<Written, ModelError> {
+    /// Rows outside the box, trees or decisions that do not work out, or a model that is not
+    /// well-formed.
+    pub(super) fn write(&self, rows: &Rows<'_>) -> Result<Written, QuantizeError> {
         let model = IntegerModel {
             name: self.name.into(),
             digit_bits: self.digit_bits,
@@ -92,6 +100,7 @@ impl Writer<'_> {
                 .map(|raw| model.digits(raw))
                 .collect::<Result<_, _>>()?,
             forms: self.raw_forms(),
+            exact: HashMap::new(),
             model,
             zero: None,
             sources: Vec::new(),
@@ -123,23 +132,20 @@ impl Writer<'_> {
                         emitter.push(Some(index), &node.name, inputs, Op::Max { groups })?;
                     emitter.name_outputs(&node.outputs, &wires);
                 }
-                NetOp::Trees(_) => {
-                    return Err(emitter.malformed(format!(
-                        "node `{}`: trees cannot be quantized yet",
-                        node.name
-                    )));
-                }
+                NetOp::Trees(trees) => emitter.trees(index, trees)?,
+                NetOp::Sum(units) => emitter.sums(index, units),
             }
             if !emitter.too_fine.is_empty() {
                 return Ok(Written::TooFine(emitter.too_fine));
             }
         }
-        let mut model = emitter.model;
-        model.output.clone_from(&self.plan.fields);
-        for (field, var) in model.output.iter_mut().zip(self.scores) {
-            let form = &emitter.forms[*var as usize];
-            field.wire = form.terms.first().map_or(0, |(wire, _)| *wire);
+        let mut fields = self.plan.fields.clone();
+        for (field, r) in fields.iter_mut().zip(&self.net.scores) {
+            field.wire = emitter.wire(r.var);
         }
+        fields.extend(emitter.decide()?);
+        let mut model = emitter.model;
+        model.output = fields;
         model.validate()?;
         model.check_complete()?;
         Ok(Written::Model(model, emitter.sources))
@@ -210,14 +216,30 @@ impl Emitter<'_> {
             inputs,
             op,
         };
-        let bounds = self.bounds(&node)?;
+        self.run(&node)?;
+        Ok(self.append(node, source))
+    }
+
+    /// Runs a node on the rows and over the box.
+    fn run(&mut self, node: &Node) -> Result<(), ModelError> {
+        let bounds = self.bounds(node)?;
         self.reach.extend(bounds.outputs);
         let bits = self.writer.digit_bits;
         for wires in &mut self.digits {
             let x: Vec<u32> = node.inputs.iter().map(|w| wires[*w as usize]).collect();
             wires.extend(node.compute(bits, &x).outputs);
         }
-        Ok(self.append(node, source))
+        Ok(())
+    }
+
+    /// Runs the nodes that others appended to the model from `first` on.
+    fn catch_up(&mut self, first: usize, source: Option<usize>) -> Result<(), ModelError> {
+        let nodes = self.model.nodes.split_off(first);
+        for node in nodes {
+            self.run(&node)?;
+            self.append(node, source);
+        }
+        Ok(())
     }
 
     fn append(&mut self, node: Node, source: Option<usize>) -> Vec<WireId> {

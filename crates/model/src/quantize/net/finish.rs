@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use super::expr::ExprId;
-use super::{Clamp, FREE, Net, NetNode, NetOp, NetUnit, Ref, VAR, Var};
+use super::{Clamp, FREE, Net, NetNode, NetOp, NetUnit, Ref, VAR, Var, View};
 
+/// Most terms of the sums that decisions are taken on.
+const MAX_DECISION_TERMS: usize = 2048;
 /// Units that the machine computes of one input in one row, about.
 const DENSE_UNITS: usize = 144;
 /// Most units for which a sparse node of an otherwise dense chain becomes dense, too.
@@ -24,6 +26,7 @@ impl Net {
         self.prune();
         self.digits_for_functions();
         self.tables();
+        self.exact_decisions();
         self.align();
         self.prune();
         self.choose_dense();
@@ -96,6 +99,59 @@ impl Net {
         self.nodes.iter().for_each(|node| node.op.visit(&mut add));
         self.output_refs().for_each(add);
         all
+    }
+
+    /// Linear units that a decision alone reads need no requantization: the decision is taken
+    /// on their sums, if these are not too long.
+    fn exact_decisions(&mut self) {
+        let mut readers = vec![0u32; self.vars as usize];
+        let mut count = |r: Ref| readers[r.var as usize] += 1;
+        self.nodes.iter().for_each(|node| node.op.visit(&mut count));
+        self.output_refs().for_each(count);
+        let definitions = self.definitions();
+        let mut sums: Vec<(usize, NetUnit, Var)> = Vec::new();
+        for (_, view) in &self.decisions {
+            let View::Of { of, .. } = view else { continue };
+            let Some((node, index)) = definitions[of.var as usize] else {
+                continue;
+            };
+            let op = &self.nodes[node].op;
+            if readers[of.var as usize] != 1 || op.clamp(index) != FREE {
+                continue;
+            }
+            let unit = match op {
+                NetOp::Dense(dense) => NetUnit {
+                    bias: dense.bias[index],
+                    terms: (dense.inputs.iter().copied())
+                        .zip(dense.weights[index].iter().copied())
+                        .filter(|(_, w)| *w != 0.0)
+                        .collect(),
+                    products: Vec::new(),
+                    clamp: FREE,
+                },
+                NetOp::Sparse(units) if units[index].products.is_empty() => units[index].clone(),
+                _ => continue,
+            };
+            sums.push((node + 1, unit, of.var));
+        }
+        let terms: usize = sums.iter().map(|(_, unit, _)| unit.terms.len()).sum();
+        if terms > MAX_DECISION_TERMS {
+            return;
+        }
+        for (behind, _, var) in &sums {
+            let node = &mut self.nodes[behind - 1];
+            let keep: Vec<bool> = node.outputs.iter().map(|own| own != var).collect();
+            node.keep(&keep);
+        }
+        self.insert_units(sums, "decision");
+        for node in &mut self.nodes {
+            if node.name.ends_with(".decision")
+                && let NetOp::Sparse(units) = &mut node.op
+            {
+                node.op = NetOp::Sum(std::mem::take(units));
+            }
+        }
+        self.nodes.retain(|node| !node.outputs.is_empty());
     }
 
     /// One table node per function and node that it reads.
@@ -186,7 +242,7 @@ impl Net {
                         }
                     }
                 }
-                NetOp::Trees(_) => own.fill(Kind::Sum),
+                NetOp::Trees(_) | NetOp::Sum(_) => own.fill(Kind::Sum),
                 NetOp::Dense(_) | NetOp::Map { .. } => {}
             }
             for (var, kind) in node.outputs.iter().zip(own) {
@@ -295,7 +351,7 @@ impl NetNode {
                 retain(&mut dense.bias, keep);
                 retain(&mut dense.clamps, keep);
             }
-            NetOp::Sparse(units) => retain(units, keep),
+            NetOp::Sparse(units) | NetOp::Sum(units) => retain(units, keep),
             NetOp::Max(groups) => retain(groups, keep),
             NetOp::Map { inputs, .. } => retain(inputs, keep),
             NetOp::Conv(conv) => {

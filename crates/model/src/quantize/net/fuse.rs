@@ -36,7 +36,12 @@ impl Net {
         for node in &mut self.nodes {
             node.op.change(change);
         }
-        self.outputs.iter_mut().for_each(|r| *r = change(*r));
+        self.scores.iter_mut().for_each(|r| *r = change(*r));
+        for (_, view) in &mut self.decisions {
+            if let super::View::Of { of, .. } = view {
+                *of = change(*of);
+            }
+        }
     }
 
     /// Outputs that are clamped from both sides: an output's round step leaves room above the

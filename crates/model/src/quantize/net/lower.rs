@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::expr::{Expr, ExprId, Exprs, VAR};
-use super::{FREE, Net, NetConv, NetDense, NetOp, NetTrees, NetUnit, Ref, TreeInput, Var, conv_of};
+use super::{
+    FREE, Net, NetConv, NetDense, NetOp, NetTrees, NetUnit, Ref, TreeInput, Var, View, conv_of,
+};
 use crate::graph::{FloatConv, FloatGraph, FloatNode, FloatOp, FloatUnit, Function, Step};
 use crate::integer::WireId;
 use crate::quantize::QuantizeError;
@@ -112,10 +114,11 @@ struct Lowering {
     first_pending: Var,
 }
 
-/// The network of `wanted` wires, before any rewrite across nodes.
+/// The network of some wires, before any rewrite across nodes.
 pub(super) fn lower(
     graph: &FloatGraph,
-    wanted: &[WireId],
+    scores: &[WireId],
+    decisions: &[WireId],
     two_sided: bool,
 ) -> Result<Net, QuantizeError> {
     let mut lowering = Lowering {
@@ -124,7 +127,8 @@ pub(super) fn lower(
             nodes: Vec::new(),
             vars: graph.features as Var,
             exprs: Exprs::new(two_sided),
-            outputs: Vec::new(),
+            scores: Vec::new(),
+            decisions: Vec::new(),
         },
         values: (0..graph.features)
             .map(|feature| Value::whole(Ref::bare(feature as Var)))
@@ -135,7 +139,7 @@ pub(super) fn lower(
         pending: Vec::new(),
         first_pending: 0,
     };
-    let needed = needed(graph, wanted);
+    let needed = needed(graph, scores.iter().chain(decisions));
     let first = graph.first_wires();
     for (index, node) in graph.nodes.iter().enumerate() {
         if needed[index] {
@@ -147,18 +151,28 @@ pub(super) fn lower(
             lowering.values.extend(dead);
         }
     }
-    let outputs: Vec<Value> = wanted
-        .iter()
-        .map(|wire| lowering.values[*wire as usize])
-        .collect();
-    let outputs = outputs.into_iter().map(|value| lowering.output(value));
-    lowering.net.outputs = outputs.collect();
+    for wire in scores {
+        let score = lowering.output(lowering.values[*wire as usize]);
+        lowering.net.scores.push(score);
+    }
     lowering.flush("output");
+    for wire in decisions {
+        let value = lowering.values[*wire as usize];
+        let view = match value.is_constant() {
+            true => View::Constant(value.offset),
+            false => View::Of {
+                of: value.of,
+                scale: value.scale,
+                offset: value.offset,
+            },
+        };
+        lowering.net.decisions.push((*wire, view));
+    }
     Ok(lowering.net)
 }
 
-/// Nodes that `wanted` depends on.
-fn needed(graph: &FloatGraph, wanted: &[WireId]) -> Vec<bool> {
+/// Nodes that some wires depend on.
+fn needed<'w>(graph: &FloatGraph, wanted: impl Iterator<Item = &'w WireId>) -> Vec<bool> {
     let first = graph.first_wires();
     let node_of = |wire: WireId| {
         first
@@ -171,7 +185,7 @@ fn needed(graph: &FloatGraph, wanted: &[WireId]) -> Vec<bool> {
             needed[node] = true;
         }
     };
-    wanted.iter().for_each(|wire| mark(&mut needed, *wire));
+    wanted.for_each(|wire| mark(&mut needed, *wire));
     for index in (0..graph.nodes.len()).rev() {
         if needed[index] {
             let inputs = graph.nodes[index].inputs.iter();

@@ -255,7 +255,7 @@ fn foldable(
                 .filter(free)
                 .collect()
         }
-        NetOp::Map { .. } | NetOp::Max(_) | NetOp::Trees(_) => Vec::new(),
+        NetOp::Map { .. } | NetOp::Max(_) | NetOp::Trees(_) | NetOp::Sum(_) => Vec::new(),
     }
 }
 
@@ -275,7 +275,7 @@ impl NetOp {
                 unit.products.iter_mut().for_each(|(_, _, c)| *c *= scale);
                 unit.bias = unit.bias * scale + offset;
             }
-            Self::Map { .. } | Self::Max(_) | Self::Trees(_) => {}
+            Self::Map { .. } | Self::Max(_) | Self::Trees(_) | Self::Sum(_) => {}
         }
     }
 }

@@ -56,8 +56,26 @@ pub(in crate::quantize) struct Net {
     /// Number of variables, some of which nothing defines any more.
     pub(in crate::quantize) vars: Var,
     pub(in crate::quantize) exprs: Exprs,
-    /// The values asked for, in the order asked.
-    pub(in crate::quantize) outputs: Vec<Ref>,
+    /// The scores asked for, in the order asked: values that are requantized.
+    pub(in crate::quantize) scores: Vec<Ref>,
+    /// What decisions are taken from, by wire of the graph.
+    pub(in crate::quantize) decisions: Vec<(WireId, View)>,
+}
+
+/// What a wire of the graph is: `scale · reference + offset`, or a constant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::quantize) enum View {
+    /// Whatever the input.
+    Constant(f64),
+    /// An affine function of a reference.
+    Of {
+        /// The reference.
+        of: Ref,
+        /// Factor, not 0.
+        scale: f64,
+        /// Added.
+        offset: f64,
+    },
 }
 
 /// One operator.
@@ -84,6 +102,8 @@ pub(in crate::quantize) enum NetOp {
     Max(Vec<Vec<Ref>>),
     /// Decision trees.
     Trees(NetTrees),
+    /// Linear units that decisions alone read: they are not requantized.
+    Sum(Vec<NetUnit>),
 }
 
 /// `clamp(bias + weights · inputs)`.
@@ -200,7 +220,9 @@ impl NetOp {
         match self {
             Self::Dense(dense) => dense.inputs.iter().for_each(|r| visit(*r)),
             Self::Conv(conv) => conv.inputs.iter().flatten().for_each(|r| visit(*r)),
-            Self::Sparse(units) => units.iter().for_each(|unit| unit.visit(&mut visit)),
+            Self::Sparse(units) | Self::Sum(units) => {
+                units.iter().for_each(|unit| unit.visit(&mut visit));
+            }
             Self::Map { inputs, .. } => inputs.iter().for_each(|var| visit(Ref::bare(*var))),
             Self::Max(groups) => groups.iter().flatten().for_each(|r| visit(*r)),
             Self::Trees(trees) => trees.sources.iter().for_each(|source| visit(source.of)),
@@ -213,7 +235,7 @@ impl NetOp {
         match self {
             Self::Dense(dense) => dense.inputs.iter_mut().for_each(apply),
             Self::Conv(conv) => conv.inputs.iter_mut().flatten().for_each(apply),
-            Self::Sparse(units) => {
+            Self::Sparse(units) | Self::Sum(units) => {
                 for unit in units {
                     unit.terms.iter_mut().for_each(|(r, _)| apply(r));
                     for (a, b, _) in &mut unit.products {
@@ -243,7 +265,7 @@ impl NetOp {
             Self::Dense(dense) => dense.clamps[index],
             Self::Conv(conv) => conv.clamps[index],
             Self::Sparse(units) => units[index].clamp,
-            Self::Map { .. } | Self::Max(_) | Self::Trees(_) => FREE,
+            Self::Map { .. } | Self::Max(_) | Self::Trees(_) | Self::Sum(_) => FREE,
         }
     }
 
@@ -252,7 +274,7 @@ impl NetOp {
             Self::Dense(dense) => dense.clamps[index] = clamp,
             Self::Conv(conv) => conv.clamps[index] = clamp,
             Self::Sparse(units) => units[index].clamp = clamp,
-            Self::Map { .. } | Self::Max(_) | Self::Trees(_) => {}
+            Self::Map { .. } | Self::Max(_) | Self::Trees(_) | Self::Sum(_) => {}
         }
     }
 }
@@ -268,17 +290,18 @@ impl NetUnit {
 }
 
 impl Net {
-    /// The network that computes `wanted` wires of `graph`; clamps from both sides become part
-    /// of requantization if `two_sided`, else tables.
+    /// The network that computes wires of `graph`: `scores` requantized, `decisions` as they
+    /// come; clamps from both sides become part of requantization if `two_sided`, else tables.
     ///
     /// # Errors
     /// Operators that cannot be quantized.
     pub(in crate::quantize) fn new(
         graph: &FloatGraph,
-        wanted: &[WireId],
+        scores: &[WireId],
+        decisions: &[WireId],
         two_sided: bool,
     ) -> Result<Self, QuantizeError> {
-        let mut net = lower::lower(graph, wanted, two_sided)?;
+        let mut net = lower::lower(graph, scores, decisions, two_sided)?;
         net.merge();
         net.fuse();
         net.finish();
@@ -308,9 +331,19 @@ impl Net {
         definitions
     }
 
-    /// References of the outputs.
+    /// Whether trees are among its nodes.
+    pub(in crate::quantize) fn has_trees(&self) -> bool {
+        let mut ops = self.nodes.iter().map(|node| &node.op);
+        ops.any(|op| matches!(op, NetOp::Trees(_)))
+    }
+
+    /// References of scores and decisions.
     pub(in crate::quantize) fn output_refs(&self) -> impl Iterator<Item = Ref> + '_ {
-        self.outputs.iter().copied()
+        let decisions = self.decisions.iter().filter_map(|(_, view)| match view {
+            View::Constant(_) => None,
+            View::Of { of, .. } => Some(*of),
+        });
+        self.scores.iter().copied().chain(decisions)
     }
 }
 

@@ -63,7 +63,7 @@ impl Classes {
                     let right = several().flat_map(|unit| unit.products.iter().map(|p| p.1.var));
                     sets.join_all(right);
                 }
-                NetOp::Dense(_) | NetOp::Trees(_) => {}
+                NetOp::Dense(_) | NetOp::Trees(_) | NetOp::Sum(_) => {}
             }
         }
         let mut classes = Self {
@@ -78,7 +78,7 @@ impl Classes {
     fn number(&mut self, net: &Net, sets: &mut Sets) {
         let mut of_root = vec![None; net.vars as usize];
         for node in &net.nodes {
-            if matches!(node.op, NetOp::Trees(_)) {
+            if matches!(node.op, NetOp::Trees(_) | NetOp::Sum(_)) {
                 continue;
             }
             for var in &node.outputs {
@@ -114,7 +114,11 @@ impl Classes {
                         with(b.var, &mut |class| class.whole_zero = true);
                     }
                 }
-                NetOp::Dense(_) | NetOp::Conv(_) | NetOp::Max(_) | NetOp::Trees(_) => {}
+                NetOp::Dense(_)
+                | NetOp::Conv(_)
+                | NetOp::Max(_)
+                | NetOp::Trees(_)
+                | NetOp::Sum(_) => {}
             }
             if node.op.is_linear() {
                 for (output, var) in node.outputs.iter().enumerate() {

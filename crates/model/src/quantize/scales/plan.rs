@@ -202,7 +202,7 @@ impl Round<'_, '_> {
                         });
                     }
                 }
-                NetOp::Trees(_) => {
+                NetOp::Trees(_) | NetOp::Sum(_) => {
                     for var in &node.outputs {
                         self.values[*var as usize] = planner.sums[*var as usize];
                     }
@@ -533,7 +533,9 @@ impl Round<'_, '_> {
                     })
                     .collect()
             }
-            NetOp::Map { .. } | NetOp::Max(_) | NetOp::Trees(_) => vec![0.0; reach.len()],
+            NetOp::Map { .. } | NetOp::Max(_) | NetOp::Trees(_) | NetOp::Sum(_) => {
+                vec![0.0; reach.len()]
+            }
         }
     }
 
