@@ -34,6 +34,9 @@ impl<'m> Chain<'m> {
     /// # Errors
     /// A sentence that names the node.
     pub fn new(model: &'m IntegerModel) -> Result<Self, String> {
+        if model.privacy != Default::default() {
+            return Err("inputs or weights are private".into());
+        }
         let firsts = model.first_wires();
         let mut chain = Self {
             model,

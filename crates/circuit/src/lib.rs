@@ -7,9 +7,11 @@
 
 pub mod audit;
 pub mod chain;
+pub mod commitment;
 pub mod field;
 pub mod lower;
 pub mod machine;
+pub mod poseidon;
 pub mod program;
 pub mod shape;
 pub mod wide;

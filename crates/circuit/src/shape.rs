@@ -5,6 +5,7 @@ use std::sync::Arc;
 use halo2_proofs::halo2curves::bn256::Fr;
 use halo2_proofs::plonk::ConstraintSystem;
 use haloracle_model::IntegerModel;
+use haloracle_model::integer::Privacy;
 use haloracle_model::words::Word;
 use serde::{Deserialize, Serialize};
 
@@ -103,8 +104,8 @@ pub fn compile(model: &IntegerModel, shape: Option<Shape>) -> Result<Lowered, Co
         None => {}
     }
     let narrow = match Chain::new(model) {
-        Ok(_) => crate::lower(model),
-        Err(_) => return Ok(Lowered::Wide(Arc::new(wide::lower(model)?))),
+        Ok(_) if model.privacy == Privacy::default() => crate::lower(model),
+        _ => return Ok(Lowered::Wide(Arc::new(wide::lower(model)?))),
     };
     if let Ok(program) = &narrow
         && program.k < TRY_WIDE_FROM_K
@@ -185,11 +186,14 @@ impl Lowered {
         &self,
         model: &IntegerModel,
         raw: &[i64],
+        salts: wide::Salts,
         tag: &Word,
     ) -> Result<Filled, WitnessError> {
         Ok(match self {
             Self::Narrow(program) => Filled::Narrow(Witness::new(model, program, raw, tag)?),
-            Self::Wide(program) => Filled::Wide(wide::Witness::new(model, program, raw, tag)?),
+            Self::Wide(program) => {
+                Filled::Wide(wide::Witness::new(model, program, raw, salts, tag)?)
+            }
         })
     }
 }

@@ -8,16 +8,25 @@ use std::sync::Arc;
 use common::graphs::{PIECES, Piece, graph};
 use common::{input, tag};
 use halo2_proofs::dev::MockProver;
-use haloracle_circuit::wide::{WideCircuit, Witness, lower};
+use haloracle_circuit::commitment::{Domain, commit, commit_input, digit_words};
+use haloracle_circuit::field::{from_word, to_word};
+use haloracle_circuit::wide::{Salts, WideCircuit, Witness, lower};
 use haloracle_model::IntegerModel;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+
+fn salts() -> Salts {
+    Salts {
+        input: 0x1234_5678_9abc_def0u64.into(),
+        model: 0xfeed_beef_0123u64.into(),
+    }
+}
 
 fn check(model: &IntegerModel, seeds: std::ops::Range<u64>) {
     let program = Arc::new(lower(model).unwrap_or_else(|error| panic!("{}: {error}", model.name)));
     for seed in seeds {
         let raw = input(model, seed);
-        let witness = Witness::new(model, &program, &raw, &tag()).unwrap();
+        let witness = Witness::new(model, &program, &raw, salts(), &tag()).unwrap();
         let instances = witness.instance_values();
         let circuit = WideCircuit::new(Arc::clone(&program), Arc::new(witness));
         let result = MockProver::run(program.k, &circuit, vec![instances])
@@ -51,4 +60,96 @@ fn random_graphs_are_provable_in_their_corners() {
             check(&model, 0..4);
         }
     }
+}
+
+/// Dense and convolution nodes, with what may stand between.
+const PRIVATE: [Piece; 5] = [
+    Piece::Dense,
+    Piece::Conv,
+    Piece::Sparse,
+    Piece::Table,
+    Piece::Max,
+];
+
+#[test]
+fn private_weights_and_inputs_are_provable_and_bound_to_their_commitments() {
+    let mut rng = StdRng::seed_from_u64(5);
+    let mut outside = 0;
+    let mut checked = 0;
+    for seed in 0..40 {
+        let mut pieces: Vec<Piece> = (0..rng.gen_range(1..3))
+            .map(|_| PRIVATE[rng.gen_range(0..PRIVATE.len())])
+            .collect();
+        pieces.push(PRIVATE[rng.gen_range(0..2)]);
+        let mut model = graph(2000 + seed, rng.gen_range(4..=6), &pieces);
+        for node in &mut model.nodes {
+            // A convolution's private biases are one per filter.
+            if let haloracle_model::Op::Conv(conv) = &mut node.op {
+                let plane = conv.outputs() / conv.filters as usize;
+                for biases in conv.bias.chunks_mut(plane) {
+                    let first = biases[0];
+                    biases.fill(first);
+                }
+            }
+        }
+        if seed % 3 != 0 {
+            model = model.with_private_inputs();
+        }
+        if seed % 3 != 1 {
+            let Ok(private) = model.with_private_weights() else {
+                continue;
+            };
+            model = private;
+        }
+        if model.validate().is_err() || model.check_complete().is_err() {
+            continue;
+        }
+        checked += 1;
+        check(&model, 0..3);
+        let program = lower(&model).unwrap();
+        let mut raw = input(&model, 7);
+        if model.privacy.inputs {
+            // Anything that fits the slot has an answer.
+            let last = raw.len() - 1;
+            raw[last] =
+                i64::from(model.input.features[last].lo) + (1 << model.input_slot_bits()) - 1;
+        }
+        let witness = Witness::new(&model, &program, &raw, salts(), &tag()).unwrap();
+        let mut commitments = witness.instances[2..].iter();
+        if model.privacy.weights {
+            let words = digit_words(&model.parameters(), model.digit_bits);
+            let wanted = commit(Domain::Model, salts().model, &words);
+            assert_eq!(from_word(commitments.next().unwrap()).unwrap(), wanted);
+        }
+        if model.privacy.inputs {
+            let words = {
+                let mut public = model.clone();
+                public.privacy = Default::default();
+                for feature in &mut public.input.features {
+                    feature.hi = feature.lo + (1 << model.input_slot_bits()) - 1;
+                }
+                public.pack_input(&raw).unwrap()
+            };
+            let salt = to_word(&salts().input);
+            assert_eq!(
+                *commitments.next().unwrap(),
+                commit_input(&salt, &words).unwrap()
+            );
+        }
+        let trace = model.run(&raw).unwrap();
+        let inside = raw
+            .iter()
+            .zip(&model.input.features)
+            .all(|(v, f)| *v <= f.hi.into());
+        if model.privacy.inputs {
+            assert_eq!(trace.status, u64::from(!inside));
+            outside += trace.status;
+            assert!(inside || trace.outputs.iter().all(|v| *v == 0));
+            let circuit = WideCircuit::new(Arc::new(program.clone()), Arc::new(witness.clone()));
+            let proved = MockProver::run(program.k, &circuit, vec![witness.instance_values()]);
+            proved.unwrap().verify().unwrap();
+        }
+    }
+    assert!(checked > 15, "{checked} models were checked");
+    assert!(outside > 3, "{outside} inputs were outside their domain");
 }

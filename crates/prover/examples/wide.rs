@@ -25,7 +25,8 @@ fn model(features: usize) -> IntegerModel {
         },
         nodes: Vec::new(),
         output: Vec::new(),
-    }
+            privacy: Default::default(),
+        }
 }
 
 fn dense(rng: &mut StdRng, model: &mut IntegerModel, inputs: Vec<u32>, units: usize) -> Vec<u32> {

@@ -7,7 +7,7 @@ use halo2_proofs::plonk::{self, create_proof, keygen_pk2, keygen_vk_custom};
 use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
 use halo2_proofs::poly::kzg::multiopen::{ProverSHPLONK, VerifierSHPLONK};
 use halo2_proofs::poly::kzg::strategy::SingleStrategy;
-use haloracle_circuit::wide::WideCircuit;
+use haloracle_circuit::wide::{Salts, WideCircuit};
 use haloracle_circuit::{
     CompileError, Filled, Lowered, MachineCircuit, Shape, WitnessError, compile, field,
 };
@@ -206,7 +206,7 @@ impl Keys {
     /// # Errors
     /// An input outside the domain; keys that do not belong to the model.
     pub fn prove(&self, raw: &[i64], tag: &Word) -> Result<Proof, ProveError> {
-        let witness = self.program.witness(&self.model, raw, tag)?;
+        let witness = self.program.witness(&self.model, raw, Salts::NONE, tag)?;
         let proof = self.prove_witness(witness)?;
         self.verify(&proof).map_err(ProveError::SelfCheck)?;
         Ok(proof)

@@ -95,7 +95,7 @@ impl WideCircuit {
             for lane in 0..CELLS {
                 let n = witness.map(|w| small(w.n[row][lane]));
                 region.assign_advice(config.n[lane], row, known(n));
-                let r = witness.map(|w| small(w.r[row][lane]));
+                let r = witness.map(|w| w.remainder(row, lane));
                 region.assign_advice(config.r[lane], row, known(r));
             }
             let m = witness.map(|w| small(w.m[row]));

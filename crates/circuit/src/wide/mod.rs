@@ -13,4 +13,4 @@ pub use circuit::WideCircuit;
 pub use config::WideConfig;
 pub use lower::{WideError, lower};
 pub use program::Program;
-pub use witness::Witness;
+pub use witness::{Salts, Witness};

@@ -55,7 +55,7 @@ impl RowCells {
         Self {
             z: std::array::from_fn(|lane| witness.cell(row, lane)),
             n: witness.n[row].map(small),
-            r: witness.r[row].map(small),
+            r: std::array::from_fn(|lane| witness.remainder(row, lane)),
         }
     }
 }

@@ -3,6 +3,7 @@
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::config::{CELLS, LANES};
+use crate::commitment::Domain;
 
 /// What binds a row's cells, the values of the `live` column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,14 +119,22 @@ pub struct Cell {
 }
 
 /// Where a `z` cell's value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     /// 0, where nothing depends on it.
     Zero,
     /// 0, by a copy of the zero cell.
     Nought,
+    /// 1, by a copy of the cell that holds it.
+    One,
     /// A wire of the graph.
     Wire(u32),
+    /// A digit of the private weights and biases.
+    Parameter(u32),
+    /// The salt of a commitment, a field element.
+    Salt(Domain),
+    /// An element of a sponge's state, a field element.
+    State(State),
     /// A public instance, as a field element.
     Instance(u32),
     /// The base-2^t digit of an instance at a bit.
@@ -141,6 +150,19 @@ pub enum Value {
     Border(u32),
     /// A value of the run that is no wire; index into the witness's auxiliary values.
     Aux(u32),
+}
+
+/// An element of a sponge's state while it absorbs its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct State {
+    /// Which sponge.
+    pub domain: Domain,
+    /// Which permutation.
+    pub permutation: u32,
+    /// S-boxes done; [`super::lower::sponge::STEPS`] after the last.
+    pub step: u32,
+    /// Which element.
+    pub lane: u8,
 }
 
 /// Where a row's witness comes from.
@@ -293,7 +315,7 @@ pub struct Program {
     pub digit_bits: u32,
     /// Number of public instances: two tag halves, input words, output words.
     pub instances: usize,
-    /// Input words among them.
+    /// Input words among them, or 1 for the commitment to private inputs.
     pub input_words: usize,
     /// The usable rows, 0 to the last; the last has `q` off and holds nothing.
     pub rows: Vec<Row>,

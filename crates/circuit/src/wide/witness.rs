@@ -6,16 +6,19 @@
 use std::collections::BTreeMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use haloracle_model::integer::{STATUS_OK, TREE_LIMBS};
-use haloracle_model::words::Word;
+use haloracle_model::integer::TREE_LIMBS;
+use haloracle_model::words::{Word, slots_per_word};
 use haloracle_model::{IntegerModel, Op, Trace, TreeNode, Trees};
 
 use super::config::CELLS;
 use super::lower::conv::Plan;
 use super::lower::linear::pack;
+use super::lower::sponge;
 use super::lower::tables::{Tables, Tuple, interval};
 use super::program::{Aux, Bound, Live, Program, Source, Value};
+use crate::commitment::{Domain, capacity, digit_words};
 use crate::field;
+use crate::poseidon::{self, WIDTH};
 use crate::witness::{WitnessError, tag_halves, word_digit};
 
 /// The phase-1 cells of one run, by row, and its public instances.
@@ -31,8 +34,41 @@ pub struct Witness {
     pub m: Vec<u32>,
     /// `z` cells of free rows, by row and lane: field elements instead of digits.
     pub free: BTreeMap<(u32, u8), Fr>,
-    /// Tag halves, input words, output words.
+    /// `r` cells of Poseidon rows, by row and number.
+    pub free_r: BTreeMap<(u32, u8), Fr>,
+    /// Tag halves, commitment to private weights, input words or their commitment, output words.
     pub instances: Vec<Word>,
+}
+
+/// Salts of the commitments; those that a model does not use may be zero.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Salts {
+    /// Of the private inputs: random, and used for one request only.
+    pub input: Fr,
+    /// Of the private weights, fixed when the model was compiled.
+    pub model: Fr,
+}
+
+impl Salts {
+    /// For models without anything private.
+    pub const NONE: Self = Self {
+        input: Fr::ZERO,
+        model: Fr::ZERO,
+    };
+
+    fn of(&self, domain: Domain) -> Fr {
+        match domain {
+            Domain::Input => self.input,
+            Domain::Model => self.model,
+        }
+    }
+}
+
+impl std::fmt::Debug for Salts {
+    /// Shows nothing: salts are secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Salts(..)")
+    }
 }
 
 /// What filling rows needs.
@@ -43,6 +79,38 @@ struct Filler<'p> {
     tables: Tables,
     aux: Vec<u32>,
     borders: Vec<Fr>,
+    parameters: Vec<u32>,
+    salts: Salts,
+    sponges: BTreeMap<Domain, Sponge>,
+}
+
+/// States of every permutation of a sponge, and its result.
+struct Sponge {
+    permutations: Vec<Vec<[Fr; WIDTH]>>,
+    result: Fr,
+}
+
+impl Sponge {
+    fn new(domain: Domain, salt: Fr, words: &[Fr]) -> Self {
+        let mut input = vec![salt];
+        input.extend_from_slice(words);
+        let mut state = [capacity(domain, words.len()), Fr::ZERO, Fr::ZERO];
+        let first = poseidon::parameters().constants[0];
+        let mut permutations = Vec::new();
+        for chunk in input.chunks(poseidon::RATE) {
+            for (x, word) in state[1..].iter_mut().zip(chunk) {
+                *x += word;
+            }
+            let start = std::array::from_fn(|i| state[i] + first[i]);
+            let states = sponge::states(start);
+            state = states.last().copied().unwrap_or(start);
+            permutations.push(states);
+        }
+        Self {
+            permutations,
+            result: state[1],
+        }
+    }
 }
 
 impl Witness {
@@ -54,12 +122,24 @@ impl Witness {
         model: &IntegerModel,
         program: &Program,
         raw: &[i64],
+        salts: Salts,
         tag: &Word,
     ) -> Result<Self, WitnessError> {
         let trace = model.run(raw)?;
+        let filler = Filler::new(model, program, trace, salts);
         let mut instances = tag_halves(tag).to_vec();
-        instances.extend(model.pack_input(raw)?);
-        instances.extend(model.pack_output(STATUS_OK, trace.outputs()));
+        instances.extend(
+            filler
+                .sponges
+                .get(&Domain::Model)
+                .map(|s| field::to_word(&s.result)),
+        );
+        match filler.sponges.get(&Domain::Input) {
+            Some(sponge) => instances.push(field::to_word(&sponge.result)),
+            None => instances.extend(model.pack_input(raw)?),
+        }
+        let trace = &filler.trace;
+        instances.extend(model.pack_output(trace.status, trace.outputs()));
         let rows = program.rows.len();
         let mut witness = Self {
             z: vec![[0; CELLS]; rows],
@@ -67,9 +147,9 @@ impl Witness {
             r: vec![[0; CELLS]; rows],
             m: vec![0; rows],
             free: BTreeMap::new(),
+            free_r: BTreeMap::new(),
             instances,
         };
-        let filler = Filler::new(model, program, trace);
         for row in 0..rows {
             witness.fill(row, &filler);
         }
@@ -78,6 +158,13 @@ impl Witness {
             if let Source::Maximum(_) = program.rows[row].source {
                 let largest = witness.z[row + 1][0];
                 witness.r[row] = witness.z[row].map(|z| largest.saturating_sub(z));
+            }
+        }
+        for (row, content) in program.rows.iter().enumerate() {
+            if content.fixed.live == Live::Hash {
+                let square = witness.cell(row, 0).square();
+                witness.free_r.insert((row as u32, 0), square);
+                witness.free_r.insert((row as u32, 1), square.square());
             }
         }
         witness.count(&filler)?;
@@ -152,6 +239,15 @@ impl Witness {
         let key = (row as u32, lane as u8);
         match value {
             Value::Zero | Value::Nought => {}
+            Value::One => self.z[row][lane] = 1,
+            Value::Parameter(number) => self.z[row][lane] = filler.parameters[number as usize],
+            Value::Salt(domain) => drop(self.free.insert(key, filler.salts.of(domain))),
+            Value::State(state) => {
+                let sponge = filler.sponges.get(&state.domain);
+                let states = sponge.map(|s| &s.permutations[state.permutation as usize]);
+                let value = states.map(|s| s[state.step as usize][usize::from(state.lane)]);
+                self.free.insert(key, value.unwrap_or(Fr::ZERO));
+            }
             Value::Wire(wire) => self.z[row][lane] = filler.trace.wires[wire as usize],
             Value::Digit { word, bit } => {
                 let word = &self.instances[word as usize];
@@ -227,6 +323,12 @@ impl Witness {
         words.filter_map(field::from_word).collect()
     }
 
+    /// An `r` cell as a field element.
+    pub fn remainder(&self, row: usize, lane: usize) -> Fr {
+        let free = self.free_r.get(&(row as u32, lane as u8)).copied();
+        free.unwrap_or_else(|| Fr::from(u64::from(self.r[row][lane])))
+    }
+
     /// A `z` cell as a field element.
     pub fn cell(&self, row: usize, lane: usize) -> Fr {
         let free = self.free.get(&(row as u32, lane as u8)).copied();
@@ -245,7 +347,33 @@ struct Step {
 }
 
 impl<'p> Filler<'p> {
-    fn new(model: &'p IntegerModel, program: &'p Program, trace: Trace) -> Self {
+    fn new(model: &'p IntegerModel, program: &'p Program, trace: Trace, salts: Salts) -> Self {
+        let parameters = match model.privacy.weights {
+            true => model.parameters(),
+            false => Vec::new(),
+        };
+        let mut sponges = BTreeMap::new();
+        if model.privacy.weights {
+            let words = digit_words(&parameters, model.digit_bits);
+            sponges.insert(
+                Domain::Model,
+                Sponge::new(Domain::Model, salts.model, &words),
+            );
+        }
+        if model.privacy.inputs {
+            let slots = slots_per_word(model.input_slot_bits()) * model.input.digits as usize;
+            let step = field::power_of_two(model.digit_bits);
+            let digits = &trace.wires[..model.input_wires()];
+            let word = |chunk: &[u32]| {
+                let digits = chunk.iter().rev();
+                digits.fold(Fr::ZERO, |sum, d| sum * step + Fr::from(u64::from(*d)))
+            };
+            let words: Vec<Fr> = digits.chunks(slots).map(word).collect();
+            sponges.insert(
+                Domain::Input,
+                Sponge::new(Domain::Input, salts.input, &words),
+            );
+        }
         let mut filler = Self {
             model,
             program,
@@ -253,6 +381,9 @@ impl<'p> Filler<'p> {
             tables: Tables::new(model),
             aux: Vec::new(),
             borders: Vec::new(),
+            parameters,
+            salts,
+            sponges,
         };
         filler.aux = program
             .aux

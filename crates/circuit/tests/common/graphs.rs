@@ -54,6 +54,7 @@ pub fn graph(seed: u64, digit_bits: u32, pieces: &[Piece]) -> IntegerModel {
         input: InputSchema { digits, features },
         nodes: Vec::new(),
         output: Vec::new(),
+        privacy: Default::default(),
     };
     let mut last: Vec<WireId> = (0..model.input_wires() as WireId).collect();
     for (index, piece) in pieces.iter().enumerate() {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_model::IntegerModel;
+use haloracle_model::integer::NodeParameters;
 
 use super::tables::Tables;
 use crate::field::{power_of_two, signed};
@@ -22,6 +23,10 @@ pub(super) struct Builder<'m> {
     pub(super) aux: Vec<Aux>,
     pub(super) packings: Vec<Option<Packing>>,
     pub(super) saturating: Vec<bool>,
+    /// Free cells that equal an instance, besides those that show one.
+    pub(super) public: Vec<(Cell, usize)>,
+    /// Layout of the private parameters per node.
+    pub(super) parameters: Vec<Option<NodeParameters>>,
     /// Rows whose `z_0` equals another row's: a leaf's further rows.
     pub(super) ties: Vec<(usize, usize)>,
     aux_index: HashMap<Aux, u32>,
@@ -44,6 +49,8 @@ impl<'m> Builder<'m> {
             aux: Vec::new(),
             packings: vec![None; model.nodes.len()],
             saturating: vec![false; model.nodes.len()],
+            public: Vec::new(),
+            parameters: model.parameter_layout().0,
             ties: Vec::new(),
             aux_index: HashMap::new(),
             firsts: model.first_wires(),
@@ -81,6 +88,19 @@ impl<'m> Builder<'m> {
         zero.fixed.lanes[0] = Fr::ONE;
         zero.fixed.close = true;
         self.push(zero);
+        if self.model.privacy.weights {
+            let mut one = Row::new(Source::Values([
+                Value::One,
+                Value::Zero,
+                Value::Zero,
+                Value::Zero,
+            ]));
+            one.fixed.local = true;
+            one.fixed.lanes[0] = Fr::ONE;
+            one.fixed.lanes[CELLS + 2] = -Fr::ONE;
+            one.fixed.close = true;
+            self.push(one);
+        }
     }
 
     /// Rows that sum `terms` and `products` plus `constant` in A; the first forgets what A held.
@@ -265,6 +285,10 @@ impl<'m> Builder<'m> {
     }
 
     fn bias(&self, node: usize, unit: usize) -> Fr {
+        if self.parameters[node].is_some() {
+            // Private: part of the products.
+            return Fr::ZERO;
+        }
         let linear = self.model.nodes[node].linear();
         signed(linear.map_or(0, |linear| linear.bias(unit)))
     }

@@ -218,6 +218,26 @@ impl Builder<'_> {
         let packing = choose(&name, &error, filters, blocks, plan.used.len())?;
         self.packings[node] = Some(packing);
         let plane = conv.outputs() / filters;
+        self.positions(node, packing, plan, filters, plane, saturates);
+        for channel in 0..conv.channels as usize {
+            for phase in &plan.phases {
+                self.data(node, conv, plan, phase, channel);
+                self.taps(conv, packing, phase, channel);
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims or border cells of every position, highest first.
+    pub(super) fn positions(
+        &mut self,
+        node: usize,
+        packing: Packing,
+        plan: &Plan,
+        filters: usize,
+        plane: usize,
+        saturates: &[bool],
+    ) {
         for position in (0..plan.positions).rev() {
             match plan.used.get(&position) {
                 Some(output) => {
@@ -227,13 +247,6 @@ impl Builder<'_> {
                 None => self.border(node, packing, position, plan.reached[position]),
             }
         }
-        for channel in 0..conv.channels as usize {
-            for phase in &plan.phases {
-                self.data(node, conv, plan, phase, channel);
-                self.taps(conv, packing, phase, channel);
-            }
-        }
-        Ok(())
     }
 
     /// Border cells of one position, or an empty position.
@@ -273,7 +286,14 @@ impl Builder<'_> {
     }
 
     /// Takes one phase of one channel into D, highest position first.
-    fn data(&mut self, node: usize, conv: &Conv, plan: &Plan, phase: &Phase, channel: usize) {
+    pub(super) fn data(
+        &mut self,
+        node: usize,
+        conv: &Conv,
+        plan: &Plan,
+        phase: &Phase,
+        channel: usize,
+    ) {
         let inputs = self.model.nodes[node].inputs.clone();
         let mut wires = HashMap::new();
         for (at, row, column) in phase.data(plan.pitch) {
@@ -294,7 +314,7 @@ impl Builder<'_> {
         }
     }
 
-    fn take(&mut self, values: [Value; CELLS]) {
+    pub(super) fn take(&mut self, values: [Value; CELLS]) {
         let mut row = Row::new(Source::Values(values));
         row.fixed.hold = Hold::Take;
         let at = self.push(row);
@@ -327,24 +347,28 @@ impl Builder<'_> {
             while weights.last() == Some(&Fr::ZERO) {
                 weights.pop();
             }
-            let distance = position - at;
-            // One step is done by the product row itself.
-            let steps = distance.saturating_sub(1);
-            for _ in 0..steps / CELLS {
-                self.take([Value::Nought; CELLS]);
-            }
-            for _ in 0..steps % CELLS {
-                let mut row = Row::new(Source::IDLE);
-                row.fixed.hold = Hold::Shift;
-                self.push(row);
-            }
-            let hold = if distance > 0 {
-                Hold::Shift
-            } else {
-                Hold::Keep
-            };
+            let hold = self.shift(position - at);
             self.fold_product(&weights, hold, Source::IDLE);
             at = *position;
+        }
+    }
+
+    /// Multiplies D by σ^`distance`, all but one step of it: the product row does that, as the
+    /// result says.
+    pub(super) fn shift(&mut self, distance: usize) -> Hold {
+        let steps = distance.saturating_sub(1);
+        for _ in 0..steps / CELLS {
+            self.take([Value::Nought; CELLS]);
+        }
+        for _ in 0..steps % CELLS {
+            let mut row = Row::new(Source::IDLE);
+            row.fixed.hold = Hold::Shift;
+            self.push(row);
+        }
+        if distance > 0 {
+            Hold::Shift
+        } else {
+            Hold::Keep
         }
     }
 }

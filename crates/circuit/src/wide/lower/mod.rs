@@ -9,9 +9,13 @@ mod builder;
 pub(in crate::wide) mod conv;
 pub(in crate::wide) mod linear;
 mod local;
+mod private;
+pub mod sponge;
 pub(in crate::wide) mod tables;
 mod trees;
 pub(in crate::wide) mod words;
+
+use std::collections::HashMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_model::{IntegerModel, ModelError, NodeBounds, Op};
@@ -69,6 +73,12 @@ pub enum WideError {
         /// Its digits.
         digits: usize,
     },
+    /// A private convolution of a shape that the machine cannot lay out.
+    #[error("node `{node}`: no layout for a private convolution of this shape")]
+    NoPlan {
+        /// Node's name.
+        node: String,
+    },
     /// Too many rows or table entries.
     #[error(
         "the model needs {rows} rows and {entries} table entries; the largest circuit has \
@@ -119,9 +129,22 @@ impl Builder<'_> {
     fn node(&mut self, index: usize, bounds: &NodeBounds) -> Result<(), WideError> {
         let node = &self.model.nodes[index];
         match &node.op {
+            Op::Dense { .. } if self.parameters[index].is_some() => {
+                // Every row saturates, whatever the weights: the layout tells nothing of them.
+                linear::saturating(self.model, index, bounds)?;
+                if let Some(parameters) = self.parameters[index] {
+                    self.private_dense(index, parameters);
+                }
+            }
             Op::Dense { .. } => {
                 let saturates = linear::saturating(self.model, index, bounds)?;
                 self.dense(index, &saturates)?;
+            }
+            Op::Conv(shape) if self.parameters[index].is_some() => {
+                linear::saturating(self.model, index, bounds)?;
+                if let Some(parameters) = self.parameters[index] {
+                    self.private_conv(index, shape, parameters)?;
+                }
             }
             Op::Conv(shape) => {
                 let saturates = linear::saturating(self.model, index, bounds)?;
@@ -201,8 +224,11 @@ fn finish(mut builder: Builder<'_>, node_rows: Vec<usize>) -> Result<Program, Wi
     Ok(Program {
         k,
         digit_bits: model.digit_bits,
-        instances: 2 + model.input_words() + model.output_words(),
-        input_words: model.input_words(),
+        instances: words::instances(model).len(),
+        input_words: match model.privacy.inputs {
+            true => 1,
+            false => model.input_words(),
+        },
         homes: builder
             .homes
             .iter()
@@ -234,6 +260,9 @@ fn copies(builder: &Builder<'_>) -> Copies {
     let mut copies = Vec::new();
     let mut public = Vec::new();
     let mut aux: Vec<Option<Cell>> = vec![None; builder.aux.len()];
+    // Values whose first cell is their home; the sponges stand before the layers, so a
+    // parameter's home is where it is committed to.
+    let mut firsts: HashMap<Value, Cell> = HashMap::new();
     for (row, source) in builder.rows.iter().enumerate() {
         let (Source::Values(values) | Source::Maximum(values)) = &source.source else {
             continue;
@@ -251,11 +280,18 @@ fn copies(builder: &Builder<'_>) -> Copies {
                     None => aux[*number as usize] = Some(here),
                 },
                 Value::Instance(word) => public.push((here, *word as usize)),
+                Value::One | Value::Parameter(_) | Value::Salt(_) | Value::State(_) => {
+                    match firsts.get(value) {
+                        Some(home) => copies.push((here, *home)),
+                        None => drop(firsts.insert(*value, here)),
+                    }
+                }
                 Value::Zero | Value::Nought | Value::Digit { .. } | Value::Border(_) => {}
             }
         }
     }
     let zero = cell(1, 0);
+    public.extend(&builder.public);
     copies.extend(builder.noughts.iter().map(|nought| (*nought, zero)));
     let ties = builder.ties.iter();
     copies.extend(ties.map(|(to, from)| (cell(*to, 0), cell(*from, 0))));

@@ -4,34 +4,47 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_model::{IntegerModel, words};
 
 use super::builder::Builder;
+use crate::commitment::{Domain, digits_per_word};
 use crate::field::power_of_two;
 use crate::lower::TAG_HALF_BITS;
 use crate::wide::config::CELLS;
 use crate::wide::program::{Source, Value};
 
-/// The digits of every instance word, as (lowest bit, wire); tag digits have no wire. Bits that
-/// no digit covers are zero in every provable instance.
-pub(in crate::wide) fn instance_words(model: &IntegerModel) -> Vec<Vec<(u32, Option<u32>)>> {
+/// What a public instance consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::wide) enum Instance {
+    /// Digits as (lowest bit, wire); tag digits have no wire. Bits that no digit covers are zero
+    /// in every provable instance.
+    Digits(Vec<(u32, Option<u32>)>),
+    /// A commitment.
+    Commitment(Domain),
+}
+
+/// Every instance in order: tag halves, commitment to private weights, input words or the
+/// commitment to private inputs, output words.
+pub(in crate::wide) fn instances(model: &IntegerModel) -> Vec<Instance> {
     let bits = model.digit_bits;
     let tag: Vec<_> = (0..TAG_HALF_BITS.div_ceil(bits))
         .map(|digit| (digit * bits, None))
         .collect();
-    let mut all = vec![tag.clone(), tag];
-    let digits = model.input.digits;
-    let slot = model.input_slot_bits();
-    let per_word = words::slots_per_word(slot);
-    let mut inputs = vec![Vec::new(); model.input_words()];
-    for feature in 0..model.input.features.len() {
-        for digit in 0..digits {
-            let bit = (feature % per_word) as u32 * slot + digit * bits;
-            inputs[feature / per_word].push((bit, Some(feature as u32 * digits + digit)));
-        }
+    let mut all = vec![Instance::Digits(tag.clone()), Instance::Digits(tag)];
+    if model.privacy.weights {
+        all.push(Instance::Commitment(Domain::Model));
     }
-    all.append(&mut inputs);
-    // Slot 0 is the status. It has no digit: a public input's status is always 0.
+    if model.privacy.inputs {
+        all.push(Instance::Commitment(Domain::Input));
+    } else {
+        let digits = input_words(model).into_iter();
+        let bitwise = |word: Vec<(u32, u32)>| word.into_iter().map(|(b, w)| (b, Some(w)));
+        all.extend(digits.map(|word| Instance::Digits(bitwise(word).collect())));
+    }
+    // Slot 0 is the status; without a wire it has no digit, and is 0.
     let slot = model.output_slot_bits();
     let per_word = words::slots_per_word(slot);
     let mut outputs = vec![Vec::new(); model.output_words()];
+    if let Some(status) = model.privacy.status {
+        outputs[0].push((0, Some(status)));
+    }
     for (index, field) in model.output.iter().enumerate() {
         let at = index + 1;
         for digit in 0..field.digits {
@@ -39,15 +52,38 @@ pub(in crate::wide) fn instance_words(model: &IntegerModel) -> Vec<Vec<(u32, Opt
             outputs[at / per_word].push((bit, Some(field.wire + digit)));
         }
     }
-    all.append(&mut outputs);
+    all.extend(outputs.into_iter().map(Instance::Digits));
     all
+}
+
+/// The input words' digits, as (lowest bit, wire).
+fn input_words(model: &IntegerModel) -> Vec<Vec<(u32, u32)>> {
+    let digits = model.input.digits;
+    let slot = model.input_slot_bits();
+    let per_word = words::slots_per_word(slot);
+    let mut inputs = vec![Vec::new(); model.input_words()];
+    for feature in 0..model.input.features.len() {
+        for digit in 0..digits {
+            let bit = (feature % per_word) as u32 * slot + digit * model.digit_bits;
+            inputs[feature / per_word].push((bit, feature as u32 * digits + digit));
+        }
+    }
+    inputs
 }
 
 impl Builder<'_> {
     /// Per word: the instance on a free row, then its digits, four a row. Input digits live here.
     pub(super) fn words(&mut self) {
         let inputs = self.model.input_wires();
-        for (word, digits) in instance_words(self.model).into_iter().enumerate() {
+        for (word, instance) in instances(self.model).into_iter().enumerate() {
+            let digits = match instance {
+                Instance::Digits(digits) => digits,
+                Instance::Commitment(domain) => {
+                    let (digits, per_word) = self.committed(domain);
+                    self.commit(domain, &digits, per_word, word as u32);
+                    continue;
+                }
+            };
             let mut row = Self::free(Source::Values([
                 Value::Instance(word as u32),
                 Value::Zero,
@@ -83,6 +119,22 @@ impl Builder<'_> {
                         self.own(*wire as usize, at, lane);
                     }
                 }
+            }
+        }
+    }
+
+    /// The digits that a commitment is to, and how many make a word.
+    fn committed(&self, domain: Domain) -> (Vec<Value>, usize) {
+        let model = self.model;
+        match domain {
+            Domain::Model => {
+                let digits = (0..model.parameter_layout().1 as u32).map(Value::Parameter);
+                (digits.collect(), digits_per_word(model.digit_bits))
+            }
+            Domain::Input => {
+                let slots = words::slots_per_word(model.input_slot_bits());
+                let digits = (0..model.input_wires() as u32).map(Value::Wire);
+                (digits.collect(), slots * model.input.digits as usize)
             }
         }
     }
