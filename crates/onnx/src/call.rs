@@ -175,6 +175,19 @@ impl<'a> Call<'a> {
             .map_err(|what| format!("attribute `{name}`: {what}"))
     }
 
+    /// A tensor attribute of floats, empty if absent; they may be NaN or infinite.
+    pub(crate) fn float_tensor(&self, name: &str) -> Result<Vec<f32>, String> {
+        let Some(attribute) = self.attribute(name, TENSOR)? else {
+            return Ok(Vec::new());
+        };
+        let tensor = attribute.t.as_ref().map(Tensor::decode_any).transpose();
+        let tensor = tensor.map_err(|what| format!("attribute `{name}`: {what}"))?;
+        singles(
+            name,
+            &tensor.ok_or_else(|| format!("attribute `{name}` holds no tensor"))?,
+        )
+    }
+
     /// A list of integers, if the attribute is there.
     pub(crate) fn ints(&self, name: &str) -> Result<Option<&'a [i64]>, String> {
         Ok(self.attribute(name, INTS)?.map(|a| a.ints.as_slice()))
@@ -198,24 +211,14 @@ impl<'a> Call<'a> {
     /// tensor attribute that may hold them with more digits.
     pub(crate) fn any_floats(&self, name: &str) -> Result<Vec<f32>, String> {
         let wide = format!("{name}_as_tensor");
-        let Some(tensor) = self.tensor(&wide)? else {
+        if !self.has(&wide) {
             let attribute = self.attribute(name, FLOATS)?;
             return Ok(attribute.map_or_else(Vec::new, |a| a.floats.clone()));
-        };
+        }
         if self.has(name) {
             return Err(format!("has both `{name}` and `{wide}`"));
         }
-        let single = |v: &f64| {
-            let value = *v as f32;
-            if f64::from(value) == *v {
-                Ok(value)
-            } else {
-                Err(format!(
-                    "`{wide}` holds {v}, which is no float32; export with float32 parameters"
-                ))
-            }
-        };
-        tensor.reals()?.iter().map(single).collect()
+        self.float_tensor(&wide)
     }
 
     /// A list of strings, empty if absent.
@@ -245,4 +248,19 @@ impl<'a> Call<'a> {
             None => Ok(None),
         }
     }
+}
+
+/// The elements of a tensor attribute, which must be float32 numbers.
+fn singles(name: &str, tensor: &Tensor) -> Result<Vec<f32>, String> {
+    let single = |v: &f64| {
+        let value = *v as f32;
+        if v.is_nan() || f64::from(value) == *v {
+            Ok(value)
+        } else {
+            Err(format!(
+                "`{name}` holds {v}, which is no float32; export with float32 parameters"
+            ))
+        }
+    };
+    tensor.reals()?.iter().map(single).collect()
 }

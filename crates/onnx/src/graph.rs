@@ -129,15 +129,28 @@ pub(crate) fn read(file: &str, name: &str, model: &ModelProto) -> Result<Importe
         results.push(value);
     }
     builder.label = "output".into();
-    if builder.is_swapped(&elems) {
-        elems.truncate(1);
-        notes.push(format!(
-            "output `{}` is the score of the second class alone: of an SVM's two scores \
-             onnxruntime gives each in the other's place",
-            names[0]
-        ));
-    }
-    let task = task(model, graph, &order, &results, &elems, &builder);
+    let has_label = graph.output.len() > results.len();
+    let decision = builder.decision(&elems);
+    let task = match decision.filter(|d| has_label || !d.label_only) {
+        Some(decision) => {
+            elems = decision.by;
+            let rule = match decision.task {
+                Task::Threshold(thousandths) => format!(
+                    "the score that decides is left: the second class is chosen where it is above \
+                     {}",
+                    f64::from(thousandths) / 1000.0
+                ),
+                _ => "the numbers that decide are left, one per class".into(),
+            };
+            notes.push(format!(
+                "of output `{}` {rule}; by the largest of its numbers onnxruntime's class would \
+                 be another",
+                names[0]
+            ));
+            decision.task
+        }
+        None => task(model, graph, &order, &results, &elems, &builder),
+    };
     let wires = builder.wires(&elems).map_err(wrong)?;
     let (nodes, outputs) = fold(builder, wires).map_err(wrong)?;
     Ok(Imported {

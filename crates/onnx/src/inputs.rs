@@ -32,12 +32,16 @@ pub(crate) fn inputs(
     graph: &GraphProto,
     initializers: &HashMap<&str, &TensorProto>,
 ) -> Result<Vec<InputTensor>, String> {
+    let recurrent = graph
+        .node
+        .iter()
+        .any(|node| matches!(node.op_type.as_str(), "LSTM" | "GRU" | "RNN"));
     // Before IR version 4 weights were listed as inputs too.
     let inputs = graph
         .input
         .iter()
         .filter(|input| !initializers.contains_key(input.name.as_str()))
-        .map(input)
+        .map(|value| input(value, recurrent))
         .collect::<Result<Vec<_>, _>>()?;
     if inputs.is_empty() {
         return Err("has no input".into());
@@ -61,7 +65,9 @@ pub(crate) fn inputs(
     Ok(inputs)
 }
 
-fn input(input: &ValueInfoProto) -> Result<InputTensor, String> {
+/// The input that a declaration describes. In a recurrent model a sequence may come before the
+/// batch: (steps, batch, features).
+fn input(input: &ValueInfoProto, recurrent: bool) -> Result<InputTensor, String> {
     let name = &input.name;
     let tensor = input
         .r#type
@@ -87,12 +93,16 @@ fn input(input: &ValueInfoProto) -> Result<InputTensor, String> {
     if rank == 0 {
         return Err(format!("input `{name}` is a single number without an axis"));
     }
+    let steps_first = recurrent
+        && rank == 3
+        && shape.dim[0].dim_value.is_some_and(|size| size > 1)
+        && shape.dim[1].dim_value.is_none_or(|size| size == 1);
     let dims = shape
         .dim
         .iter()
         .enumerate()
         .map(|(axis, dim)| {
-            let batch = axis == 0 && rank > 1;
+            let batch = rank > 1 && axis == usize::from(steps_first);
             match dim.dim_value {
                 Some(1) if batch => Ok(1),
                 Some(size) if batch && size > 1 => Err(format!(

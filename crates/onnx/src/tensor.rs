@@ -114,6 +114,13 @@ impl Tensor {
     /// Decodes a tensor of the file; sizes that it declares are checked against its bytes
     /// before anything is allocated.
     pub(crate) fn decode(proto: &TensorProto) -> Result<Self, String> {
+        let tensor = Self::decode_any(proto)?;
+        tensor.check_finite()?;
+        Ok(tensor)
+    }
+
+    /// As [`Self::decode`], for numbers that may be NaN or infinite.
+    pub(crate) fn decode_any(proto: &TensorProto) -> Result<Self, String> {
         if proto.data_location != 0 {
             return Err(
                 "its data are in another file; export with all weights inside the model".into(),
@@ -176,9 +183,7 @@ impl Tensor {
                 ));
             }
         };
-        let tensor = Self { dims, data };
-        tensor.check_finite()?;
-        Ok(tensor)
+        Ok(Self { dims, data })
     }
 
     fn check_finite(&self) -> Result<(), String> {

@@ -4,9 +4,8 @@
 
 use std::path::PathBuf;
 
-use haloracle_model::{
-    Dataset, FloatModel, IntegerModel, Op, Options, Report, SchemaSpec, quantize,
-};
+use haloracle_model::graph::FloatGraph;
+use haloracle_model::{Dataset, IntegerModel, Op, Options, Report, SchemaSpec, quantize};
 
 fn models() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models")
@@ -16,8 +15,10 @@ fn data(path: &str) -> Dataset {
     Dataset::read(&models().join(path)).unwrap()
 }
 
-fn float(path: &str) -> FloatModel {
-    haloracle_onnx::load(&models().join(path)).unwrap()
+fn float(path: &str) -> FloatGraph {
+    haloracle_onnx::load_graph(&models().join(path))
+        .unwrap()
+        .graph
 }
 
 /// What the comparison with golden outputs gives.
@@ -42,11 +43,11 @@ fn compare(model: &IntegerModel, golden: &Dataset, threshold: f64) -> Outcome {
     }
 }
 
-fn assert_float_matches(model: &FloatModel, golden: &Dataset) {
+fn assert_float_matches(model: &FloatGraph, golden: &Dataset) {
     for (x, y) in golden.x.iter().zip(golden.y.as_ref().unwrap()) {
-        let trace = model.run(x).unwrap();
-        assert_eq!(trace.outputs().len(), y.len());
-        for (ours, golden) in trace.outputs().iter().zip(y) {
+        let outputs = model.run(x).unwrap().outputs;
+        assert_eq!(outputs.len(), y.len());
+        for (ours, golden) in outputs.iter().zip(y) {
             let tolerance = 1e-4 * golden.abs().max(1e-3);
             assert!(
                 (ours - golden).abs() <= tolerance,

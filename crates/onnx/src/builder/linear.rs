@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use haloracle_model::graph::{FloatConv, FloatOp, FloatUnit, Function};
+use haloracle_model::graph::{BranchMode, FloatConv, FloatOp, FloatUnit};
 use haloracle_model::{Conv, WireId};
 
 use super::{Builder, Inputs, Pending};
@@ -165,24 +165,52 @@ impl Builder {
                 open.push(*elem);
             }
         }
-        for elem in open {
-            let Elem::Wire(wire, steps) = elem else {
-                continue;
-            };
-            let mut value = Elem::Wire(wire, 0);
-            for step in self.steps.list(steps) {
-                let Pending::Replace { from, to } = step else {
-                    value = self.step(value, step)?;
-                    continue;
-                };
-                let (from, to) = (f64::from(from), f64::from(to));
-                let away = self.step(value, Pending::Affine(1.0, -from))?;
-                let hit = self.map(Function::Zero, &[away])?;
-                let sum = Combo::sum(&[(value, 1.0), (hit[0], to - from)]);
-                value = self.sparse(vec![sum])?[0];
+        if open.is_empty() {
+            return Ok(());
+        }
+        // All elements go through their lists together, so that equal steps share a node.
+        let lists: Vec<Vec<Pending>> = open
+            .iter()
+            .map(|elem| match elem {
+                Elem::Wire(_, steps) => self.steps.list(*steps),
+                Elem::Const(_) => Vec::new(),
+            })
+            .collect();
+        let mut values: Vec<Elem> = open
+            .iter()
+            .map(|elem| match elem {
+                Elem::Wire(wire, _) => Elem::Wire(*wire, 0),
+                constant => *constant,
+            })
+            .collect();
+        for nth in 0..lists.iter().map(Vec::len).max().unwrap_or(0) {
+            let mut asked = Vec::new();
+            let mut waiting = Vec::new();
+            for (at, list) in lists.iter().enumerate() {
+                match list.get(nth) {
+                    Some(Pending::Replace { from, to }) => {
+                        asked.push((values[at], BranchMode::Eq, f64::from(*from)));
+                        waiting.push((at, f64::from(*to) - f64::from(*from)));
+                    }
+                    Some(step) => values[at] = self.step(values[at], *step)?,
+                    None => {}
+                }
             }
-            let made = self.wires(&[value])?[0];
-            self.settled.insert((wire, steps), made);
+            let hits = self.indicators(&asked)?;
+            let combos = waiting
+                .iter()
+                .zip(hits)
+                .map(|((at, jump), hit)| Combo::sum(&[(values[*at], 1.0), (hit, *jump)]));
+            let sums = self.sparse(combos.collect())?;
+            for ((at, _), sum) in waiting.iter().zip(sums) {
+                values[*at] = sum;
+            }
+        }
+        let made = self.wires(&values)?;
+        for (elem, made) in open.iter().zip(made) {
+            if let Elem::Wire(wire, steps) = elem {
+                self.settled.insert((*wire, *steps), made);
+            }
         }
         Ok(())
     }

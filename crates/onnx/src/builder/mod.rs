@@ -6,13 +6,14 @@
 //! the float model's), and only what needs the number itself makes a node of them.
 
 mod fold;
+mod indicator;
 mod linear;
 mod steps;
 
 use std::collections::HashMap;
 
 use haloracle_model::WireId;
-use haloracle_model::graph::{FloatNode, FloatOp, Function};
+use haloracle_model::graph::{FloatNode, FloatOp, Function, Task};
 
 use crate::shape::MAX_WIRES;
 use crate::value::{Elem, StepsId};
@@ -40,8 +41,7 @@ pub(crate) struct Builder {
     settled: HashMap<(WireId, StepsId), WireId>,
     /// Outputs of softmaxes: they are not negative and sum to 1.
     distributions: Vec<Vec<Elem>>,
-    /// Scores of two classes whose larger one belongs to the other class.
-    swapped: Vec<[Elem; 2]>,
+    decisions: Vec<Decision>,
 }
 
 impl Builder {
@@ -56,7 +56,7 @@ impl Builder {
             steps: StepTable::default(),
             settled: HashMap::new(),
             distributions: Vec::new(),
-            swapped: Vec::new(),
+            decisions: Vec::new(),
         }
     }
 
@@ -336,14 +336,14 @@ impl Builder {
         self.push(features, FloatOp::Trees(trees))
     }
 
-    /// Notes the scores of two classes whose larger one belongs to the other class.
-    pub(crate) fn note_swapped(&mut self, scores: [Elem; 2]) {
-        self.swapped.push(scores);
+    /// Notes how a runtime finds the class, where that is not by the largest score.
+    pub(crate) fn note_decision(&mut self, decision: Decision) {
+        self.decisions.push(decision);
     }
 
-    /// Whether these are scores of two classes whose larger one belongs to the other class.
-    pub(crate) fn is_swapped(&self, elems: &[Elem]) -> bool {
-        self.swapped.iter().any(|pair| pair == elems)
+    /// How a runtime finds the class that belongs to these scores.
+    pub(crate) fn decision(&self, scores: &[Elem]) -> Option<Decision> {
+        self.decisions.iter().find(|d| d.scores == scores).cloned()
     }
 
     /// Notes that these elements are not negative and sum to 1.
@@ -368,6 +368,19 @@ impl Builder {
             matches!(elem, Elem::Const(value) if *value > 0.0) || made_positive
         })
     }
+}
+
+/// Scores of a classifier whose class is not that of the largest one.
+#[derive(Clone, Debug)]
+pub(crate) struct Decision {
+    /// The scores.
+    pub(crate) scores: Vec<Elem>,
+    /// What the class is read off instead,
+    pub(crate) by: Vec<Elem>,
+    /// and how.
+    pub(crate) task: Task,
+    /// Whether that holds for a label output alone, as the scores can be read otherwise.
+    pub(crate) label_only: bool,
 }
 
 /// Steps that replace one value by another.

@@ -6,7 +6,6 @@ use super::window::{Image, Window, pads, pair};
 use crate::builder::Combo;
 use crate::call::{Call, Outcome};
 use crate::shape::wire_elements;
-use crate::tensor::Tensor;
 use crate::value::{Elem, Value};
 
 /// Most terms of a transposed convolution that is written out.
@@ -25,8 +24,8 @@ fn bias(call: &Call<'_>, filters: usize) -> Result<Vec<f64>, String> {
 }
 
 /// Kernel rows and columns of a weight tensor; one axis is a row axis of 1.
-fn kernel(weights: &Tensor, axes: usize) -> Result<[usize; 2], String> {
-    match (&weights.dims[..], axes) {
+fn kernel(dims: &[usize], axes: usize) -> Result<[usize; 2], String> {
+    match (dims, axes) {
         (&[_, _, columns], 1) => Ok([1, columns]),
         (&[_, _, rows, columns], 2) => Ok([rows, columns]),
         (dims, _) => Err(format!("weights of shape {dims:?} do not fit {axes} axes")),
@@ -40,7 +39,34 @@ fn groups(call: &Call<'_>, channels: usize) -> Result<usize, String> {
         .ok_or_else(|| format!("attribute `group` does not divide {channels} channels"))
 }
 
+/// Constant weights of a convolution.
+pub(super) struct Weights {
+    /// Filters, channels of a group, and kernel axes.
+    pub(super) dims: Vec<usize>,
+    pub(super) values: Vec<f64>,
+    /// One per filter.
+    pub(super) bias: Vec<f64>,
+}
+
 pub(super) fn conv(call: &mut Call<'_>) -> Outcome {
+    call.at_most(3)?;
+    let weights = call.constant(1, "weights")?;
+    let filters = weights.dims.first().copied().unwrap_or(0);
+    let weights = Weights {
+        dims: weights.dims.clone(),
+        values: weights.reals()?,
+        bias: bias(call, filters)?,
+    };
+    let value = call.input(0)?;
+    Ok(vec![convolution(call, value, weights)?])
+}
+
+/// The convolution that the call's attributes describe.
+pub(super) fn convolution(
+    call: &mut Call<'_>,
+    value: &Value,
+    weights: Weights,
+) -> Result<Value, String> {
     call.attributes(&[
         "auto_pad",
         "dilations",
@@ -49,12 +75,9 @@ pub(super) fn conv(call: &mut Call<'_>) -> Outcome {
         "pads",
         "strides",
     ])?;
-    call.at_most(3)?;
-    let value = call.input(0)?;
-    let weights = call.constant(1, "weights")?;
     let image = Image::of(value.dims())?;
     let groups = groups(call, image.channels)?;
-    let filters = weights.dims.first().copied().unwrap_or(0);
+    let filters = weights.bias.len();
     if weights.dims.get(1) != Some(&(image.channels / groups))
         || !filters.is_multiple_of(groups)
         || filters == 0
@@ -64,23 +87,22 @@ pub(super) fn conv(call: &mut Call<'_>) -> Outcome {
             weights.dims, image.channels
         ));
     }
-    let window = Window::of(call, &image, kernel(weights, image.axes)?)?;
-    let bias = bias(call, filters)?;
-    let weights = weights.reals()?;
+    let window = Window::of(call, &image, kernel(&weights.dims, image.axes)?)?;
+    let Weights { values, bias, .. } = weights;
     let elems = convolve(
         call,
         value,
         &image,
         &window,
         [filters, groups],
-        weights,
+        values,
         bias,
     )?;
-    Ok(vec![Value::wires(
+    Ok(Value::wires(
         image.shape(filters, window.size),
         elems,
         value.kind(),
-    )])
+    ))
 }
 
 /// A convolution of an image; `weights` in order filter, channel of its group, row, column.
@@ -139,7 +161,7 @@ pub(super) fn conv_transpose(call: &mut Call<'_>) -> Outcome {
             weights.dims, image.channels
         ));
     }
-    let kernel = kernel(weights, axes)?;
+    let kernel = kernel(&weights.dims, axes)?;
     if call.has("kernel_shape") && pair(call, "kernel_shape", axes, 1, 1)? != kernel {
         return Err("attribute `kernel_shape` does not fit its weights".into());
     }

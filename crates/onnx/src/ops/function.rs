@@ -257,16 +257,28 @@ pub(super) fn pow(call: &mut Call<'_>) -> Outcome {
         ))]);
     }
     let dims = broadcast(base.dims(), &exponent.dims)?;
-    let Some(power) = powers.first().filter(|p| powers.iter().all(|q| q == *p)) else {
-        return Err("has different exponents; one exponent for all elements is supported".into());
-    };
     let elems = base.elems()?;
-    let elems: Vec<Elem> = expand(base.dims(), &dims)
+    let mut out: Vec<Elem> = expand(base.dims(), &dims)
         .iter()
         .map(|at| elems[*at])
         .collect();
-    let elems = raised(call.builder, &elems, *power)?;
-    Ok(vec![Value::wires(dims, elems, base.kind())])
+    let exponents: Vec<f64> = expand(&exponent.dims, &dims)
+        .iter()
+        .map(|at| powers[*at])
+        .collect();
+    let mut distinct = powers;
+    distinct.sort_by(f64::total_cmp);
+    distinct.dedup();
+    for power in distinct {
+        let own: Vec<usize> = (0..out.len())
+            .filter(|at| exponents[*at] == power)
+            .collect();
+        let bases: Vec<Elem> = own.iter().map(|at| out[*at]).collect();
+        for (at, elem) in own.into_iter().zip(raised(call.builder, &bases, power)?) {
+            out[at] = elem;
+        }
+    }
+    Ok(vec![Value::wires(dims, out, base.kind())])
 }
 
 /// `x^power`.

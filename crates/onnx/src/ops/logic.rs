@@ -1,6 +1,6 @@
 //! Comparisons, boolean operators, Where, and Mod.
 
-use haloracle_model::graph::Function;
+use haloracle_model::graph::BranchMode;
 
 use super::arithmetic::{Binary, elementwise};
 use crate::builder::{Combo, Pending};
@@ -25,13 +25,8 @@ fn pairs(a: &Value, b: &Value) -> Result<Pairs, String> {
     Ok((dims, pairs))
 }
 
-/// `function` of `a − b` (or of `b − a`), then perhaps negated.
-fn compare(
-    call: &mut Call<'_>,
-    function: Function,
-    turned: bool,
-    holds: fn(f64, f64) -> bool,
-) -> Outcome {
+/// `a ∘ b` for every pair of elements.
+fn compare(call: &mut Call<'_>, mode: BranchMode, holds: fn(f64, f64) -> bool) -> Outcome {
     call.attributes(&[])?;
     call.at_most(2)?;
     let (a, b) = (call.input(0)?, call.input(1)?);
@@ -59,33 +54,66 @@ fn compare(
     if let Kind::Text(_) = a.kind() {
         return Err("compares strings that depend on the model's input".into());
     }
-    let (dims, mut pairs) = pairs(a, b)?;
-    if turned {
-        pairs.iter_mut().for_each(|pair| *pair = (pair.1, pair.0));
-    }
-    let differences = elementwise(call.builder, Binary::Sub, &pairs)?;
-    let elems = call.builder.map(function, &differences)?;
+    let (dims, pairs) = pairs(a, b)?;
+    // Comparisons with constants, and all others.
+    let with_constant = |pair: &(Elem, Elem)| match *pair {
+        (x, Elem::Const(c)) => Some((x, mode.clone(), c)),
+        (Elem::Const(c), x) => Some((x, mirrored(&mode), c)),
+        _ => None,
+    };
+    let asked: Vec<_> = pairs.iter().filter_map(with_constant).collect();
+    let mut by_constant = call.builder.indicators(&asked)?.into_iter();
+    let others: Vec<(Elem, Elem)> = pairs
+        .iter()
+        .filter(|pair| with_constant(pair).is_none())
+        .copied()
+        .collect();
+    let differences = elementwise(call.builder, Binary::Sub, &others)?;
+    let asked: Vec<_> = differences
+        .into_iter()
+        .map(|d| (d, mode.clone(), 0.0))
+        .collect();
+    let mut by_difference = call.builder.indicators(&asked)?.into_iter();
+    let elems = pairs
+        .iter()
+        .map(|pair| match with_constant(pair) {
+            Some(_) => by_constant.next(),
+            None => by_difference.next(),
+        })
+        .map(|elem| elem.ok_or_else(|| "a comparison was lost while reading".to_owned()))
+        .collect::<Result<_, _>>()?;
     Ok(vec![Value::wires(dims, elems, Kind::Bool)])
 }
 
+/// The comparison with its sides exchanged.
+fn mirrored(mode: &BranchMode) -> BranchMode {
+    match mode {
+        BranchMode::Gt => BranchMode::Lt,
+        BranchMode::Lt => BranchMode::Gt,
+        BranchMode::Gte => BranchMode::Leq,
+        BranchMode::Leq => BranchMode::Gte,
+        same => same.clone(),
+    }
+}
+
 pub(super) fn greater(call: &mut Call<'_>) -> Outcome {
-    compare(call, Function::Positive, false, |a, b| a > b)
+    compare(call, BranchMode::Gt, |a, b| a > b)
 }
 
 pub(super) fn greater_or_equal(call: &mut Call<'_>) -> Outcome {
-    compare(call, Function::NotNegative, false, |a, b| a >= b)
+    compare(call, BranchMode::Gte, |a, b| a >= b)
 }
 
 pub(super) fn less(call: &mut Call<'_>) -> Outcome {
-    compare(call, Function::Positive, true, |a, b| a < b)
+    compare(call, BranchMode::Lt, |a, b| a < b)
 }
 
 pub(super) fn less_or_equal(call: &mut Call<'_>) -> Outcome {
-    compare(call, Function::NotNegative, true, |a, b| a <= b)
+    compare(call, BranchMode::Leq, |a, b| a <= b)
 }
 
 pub(super) fn equal(call: &mut Call<'_>) -> Outcome {
-    compare(call, Function::Zero, false, |a, b| a == b)
+    compare(call, BranchMode::Eq, |a, b| a == b)
 }
 
 fn expect_bool(value: &Value) -> Result<(), String> {

@@ -10,6 +10,8 @@ mod logic;
 mod ml;
 mod norm;
 mod pool;
+mod quantized;
+mod recurrent;
 mod reduce;
 mod registry;
 mod shape;

@@ -62,22 +62,46 @@ pub(super) fn batch_normalization(call: &mut Call<'_>) -> Outcome {
     )])
 }
 
-/// `(x − mean) / √(variance + ε)` of a group.
-fn standardized(builder: &mut Builder, elems: &[Elem], epsilon: f32) -> Result<Vec<Elem>, String> {
-    let count = elems.len() as f64;
-    let terms: Vec<(Elem, f64)> = elems.iter().map(|e| (*e, 1.0 / count)).collect();
-    let mean = builder.combine(vec![Combo::sum(&terms)])?[0];
-    let away = elems.iter().map(|e| Combo::sum(&[(*e, 1.0), (mean, -1.0)]));
-    let away = builder.combine(away.collect())?;
-    let variance = Combo {
-        products: away.iter().map(|e| (*e, *e, 1.0 / count)).collect(),
+/// `(x − mean) / √(variance + ε)` in each group; one node per step for all groups together.
+fn standardized(
+    builder: &mut Builder,
+    groups: &[Vec<Elem>],
+    epsilon: f32,
+) -> Result<Vec<Elem>, String> {
+    let mean = |group: &Vec<Elem>| {
+        let count = group.len() as f64;
+        let terms: Vec<(Elem, f64)> = group.iter().map(|e| (*e, 1.0 / count)).collect();
+        Combo::sum(&terms)
+    };
+    let means = builder.combine(groups.iter().map(mean).collect())?;
+    let away = groups
+        .iter()
+        .zip(&means)
+        .flat_map(|(group, mean)| {
+            group
+                .iter()
+                .map(|e| Combo::sum(&[(*e, 1.0), (*mean, -1.0)]))
+        })
+        .collect();
+    let away = builder.combine(away)?;
+    let size = groups.first().map_or(1, Vec::len).max(1);
+    let square = |group: &[Elem]| Combo {
+        products: group
+            .iter()
+            .map(|e| (*e, *e, 1.0 / group.len() as f64))
+            .collect(),
         ..Combo::default()
     };
-    let variance = builder.combine(vec![variance])?;
-    let shifted = builder.step_all(&variance, &[Pending::Float(Step::Add(epsilon))])?;
-    let spread = builder.map(Function::Sqrt, &shifted)?;
-    let inverse = builder.map(Function::Reciprocal, &spread)?[0];
-    builder.combine(away.iter().map(|e| Combo::product(*e, inverse)).collect())
+    let variances = builder.combine(away.chunks(size).map(square).collect())?;
+    let shifted = builder.step_all(&variances, &[Pending::Float(Step::Add(epsilon))])?;
+    let spreads = builder.map(Function::Sqrt, &shifted)?;
+    let inverses = builder.map(Function::Reciprocal, &spreads)?;
+    let products = away
+        .chunks(size)
+        .zip(&inverses)
+        .flat_map(|(group, inverse)| group.iter().map(|e| Combo::product(*e, *inverse)))
+        .collect();
+    builder.combine(products)
 }
 
 /// Standardizes each group, then multiplies and adds a constant per element.
@@ -97,14 +121,15 @@ fn normalize(
             "attribute `epsilon` is {epsilon}; it must be above 0"
         ));
     }
-    let elems = value.elems()?;
-    let mut out = elems.clone();
-    for group in members {
-        let own: Vec<Elem> = group.iter().map(|at| elems[*at]).collect();
-        for (at, elem) in group.iter().zip(standardized(call.builder, &own, epsilon)?) {
-            let step = Pending::Affine(scale[*at], bias[*at]);
-            out[*at] = call.builder.step(elem, step)?;
-        }
+    let mut out = value.elems()?;
+    let groups: Vec<Vec<Elem>> = members
+        .iter()
+        .map(|group| group.iter().map(|at| out[*at]).collect())
+        .collect();
+    let results = standardized(call.builder, &groups, epsilon)?;
+    for (at, elem) in members.iter().flatten().zip(results) {
+        let step = Pending::Affine(scale[*at], bias[*at]);
+        out[*at] = call.builder.step(elem, step)?;
     }
     Ok(vec![Value::wires(value.dims().to_vec(), out, value.kind())])
 }

@@ -84,10 +84,7 @@ fn reduce(call: &mut Call<'_>, reduction: Reduction, since: i64) -> Result<Value
         }
         Reduction::Max => largest(call.builder, &all, false)?,
         Reduction::Min => largest(call.builder, &all, true)?,
-        Reduction::LogSumExp => all
-            .iter()
-            .map(|group| log_sum_exp(call.builder, group))
-            .collect::<Result<_, _>>()?,
+        Reduction::LogSumExp => log_sum_exp(call.builder, &all)?,
         Reduction::Prod => {
             let mut totals: Vec<Elem> = all.iter().map(|group| group[0]).collect();
             for at in 1..all[0].len() {

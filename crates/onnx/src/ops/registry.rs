@@ -1,8 +1,8 @@
 //! The list of all operators, which errors, documentation and the command line show.
 
 use super::{
-    arithmetic, constant, conv, function, gather, linear, logic, ml, norm, pool, reduce, shape,
-    softmax,
+    arithmetic, constant, conv, function, gather, linear, logic, ml, norm, pool, quantized,
+    recurrent, reduce, shape, softmax,
 };
 use crate::call::Import;
 use crate::graph::own;
@@ -114,7 +114,7 @@ operators! {
         onnx "Min" "" arithmetic::min;
         onnx "Mish" "" function::mish;
         onnx "PRelu" "constant slope" function::prelu;
-        onnx "Pow" "one constant exponent" function::pow;
+        onnx "Pow" "constant exponents" function::pow;
         onnx "Reciprocal" "" function::reciprocal;
         onnx "ReduceL1" "" reduce::l1;
         onnx "ReduceL2" "" reduce::l2;
@@ -153,12 +153,26 @@ operators! {
         onnx "Where" "" logic::choose;
         onnx "Xor" "" logic::xor;
     }
+    "Recurrent" {
+        onnx "GRU" "constant weights; full sequences" recurrent::gru;
+        onnx "LSTM" "constant weights; full sequences" recurrent::lstm;
+        onnx "RNN" "constant weights; full sequences" recurrent::rnn;
+    }
+    "Quantized" {
+        onnx "ConvInteger" "constant weights" quantized::conv_integer;
+        onnx "DequantizeLinear" "constant scale, one or one per position of an axis" quantized::dequantize_linear;
+        onnx "DynamicQuantizeLinear" "" quantized::dynamic_quantize_linear;
+        onnx "MatMulInteger" "" quantized::mat_mul_integer;
+        onnx "QLinearConv" "constant weights and scales" quantized::q_linear_conv;
+        onnx "QLinearMatMul" "constant scales" quantized::q_linear_mat_mul;
+        onnx "QuantizeLinear" "to integers; constant scale, one or one per position of an axis" quantized::quantize_linear;
+    }
     "ONNX-ML" {
         ml "ArrayFeatureExtractor" "constant indices, or a constant table" gather::array_feature_extractor;
         ml "Binarizer" "" ml::features::binarizer;
         ml "FeatureVectorizer" "" ml::features::feature_vectorizer;
         ml "Imputer" "" ml::features::imputer;
-        ml "LabelEncoder" "classes that the graph computed" ml::labels::label_encoder;
+        ml "LabelEncoder" "numbers, and classes that the graph computed" ml::labels::label_encoder;
         ml "LinearClassifier" "" ml::linear::classifier;
         ml "LinearRegressor" "" ml::linear::regressor;
         ml "Normalizer" "" ml::features::normalizer;
@@ -166,6 +180,7 @@ operators! {
         ml "Scaler" "" ml::features::scaler;
         ml "SVMClassifier" "kernels LINEAR, POLY, RBF, SIGMOID; probabilities of two classes" ml::svm::classifier;
         ml "SVMRegressor" "kernels LINEAR, POLY, RBF, SIGMOID" ml::svm::regressor;
+        ml "TreeEnsemble" "" ml::tree_ensemble::tree_ensemble;
         ml "TreeEnsembleClassifier" "" ml::trees::classifier;
         ml "TreeEnsembleRegressor" "" ml::trees::regressor;
         ml "ZipMap" "left out: scores stay in the order of the classes" ml::labels::zip_map;

@@ -18,19 +18,23 @@ fn members(call: &Call<'_>, dims: &[usize]) -> Result<Vec<Vec<usize>>, String> {
     Ok(groups(dims, &over).1)
 }
 
-/// Runs `f` on every group of elements and puts the results back in place.
-fn by_groups(
-    call: &mut Call<'_>,
-    f: fn(&mut Builder, &[Elem]) -> Result<Vec<Elem>, String>,
-) -> Outcome {
+/// Turns groups of elements into groups of the same sizes.
+type ByGroups = fn(&mut Builder, &[Vec<Elem>]) -> Result<Vec<Vec<Elem>>, String>;
+
+/// Runs `f` on all groups of elements and puts the results back in place.
+fn by_groups(call: &mut Call<'_>, f: ByGroups) -> Outcome {
     call.attributes(&["axis"])?;
     call.at_most(1)?;
     let value = call.input(0)?;
     let elems = value.elems()?;
-    let mut out = elems.clone();
-    for group in members(call, value.dims())? {
-        let own: Vec<Elem> = group.iter().map(|at| elems[*at]).collect();
-        for (at, elem) in group.iter().zip(f(call.builder, &own)?) {
+    let members = members(call, value.dims())?;
+    let groups: Vec<Vec<Elem>> = members
+        .iter()
+        .map(|group| group.iter().map(|at| elems[*at]).collect())
+        .collect();
+    let mut out = elems;
+    for (group, results) in members.iter().zip(f(call.builder, &groups)?) {
+        for (at, elem) in group.iter().zip(results) {
             out[*at] = elem;
         }
     }
@@ -42,60 +46,121 @@ pub(super) fn softmax_operator(call: &mut Call<'_>) -> Outcome {
 }
 
 pub(super) fn log_softmax(call: &mut Call<'_>) -> Outcome {
-    by_groups(call, |builder, elems| {
-        let total = log_sum_exp(builder, elems)?;
-        let away = elems
-            .iter()
-            .map(|x| Combo::sum(&[(*x, 1.0), (total, -1.0)]));
-        builder.combine(away.collect())
+    by_groups(call, |builder, groups| {
+        let totals = log_sum_exp(builder, groups)?;
+        away(builder, groups, &totals)
     })
 }
 
 pub(super) fn hardmax(call: &mut Call<'_>) -> Outcome {
-    by_groups(call, |builder, elems| {
-        let first = builder.arg_max(&[elems.to_vec()])?[0];
-        let away =
-            (0..elems.len()).map(|at| builder.step(first, Pending::Affine(1.0, -(at as f64))));
-        let away = away.collect::<Result<Vec<_>, _>>()?;
-        builder.map(Function::Zero, &away)
+    by_groups(call, |builder, groups| {
+        let first = builder.arg_max(groups)?;
+        let mut away = Vec::new();
+        for (first, group) in first.iter().zip(groups) {
+            for at in 0..group.len() {
+                away.push(builder.step(*first, Pending::Affine(1.0, -(at as f64)))?);
+            }
+        }
+        Ok(regrouped(builder.map(Function::Zero, &away)?, groups))
     })
 }
 
-/// `e^x` divided by the sum of these. The largest is subtracted first, which changes nothing but
-/// keeps the numbers in reach; of two, the softmax is the sigmoid of the difference.
-pub(super) fn softmax(builder: &mut Builder, elems: &[Elem]) -> Result<Vec<Elem>, String> {
-    let out = match elems {
-        [_] => vec![Elem::Const(1.0)],
-        [a, b] => {
-            let difference = builder.combine(vec![Combo::sum(&[(*a, 1.0), (*b, -1.0)])])?;
-            let first = builder.map(Function::Sigmoid, &difference)?[0];
-            vec![first, builder.step(first, Pending::Affine(-1.0, 1.0))?]
+/// A flat list cut into groups of the same sizes as `groups`.
+fn regrouped(flat: Vec<Elem>, groups: &[Vec<Elem>]) -> Vec<Vec<Elem>> {
+    let mut flat = flat.into_iter();
+    groups
+        .iter()
+        .map(|group| flat.by_ref().take(group.len()).collect())
+        .collect()
+}
+
+/// Each element minus its group's number.
+fn away(
+    builder: &mut Builder,
+    groups: &[Vec<Elem>],
+    numbers: &[Elem],
+) -> Result<Vec<Vec<Elem>>, String> {
+    let combos = groups
+        .iter()
+        .zip(numbers)
+        .flat_map(|(group, n)| group.iter().map(|x| Combo::sum(&[(*x, 1.0), (*n, -1.0)])))
+        .collect();
+    Ok(regrouped(builder.combine(combos)?, groups))
+}
+
+/// Per group, `e^x` divided by the sum of these. The largest is subtracted first, which changes
+/// nothing but keeps the numbers in reach; of two, the softmax is the sigmoid of the difference.
+pub(super) fn softmax(
+    builder: &mut Builder,
+    groups: &[Vec<Elem>],
+) -> Result<Vec<Vec<Elem>>, String> {
+    let out = match groups.first().map_or(0, Vec::len) {
+        0 => return Err("takes an empty axis".into()),
+        1 => vec![vec![Elem::Const(1.0)]; groups.len()],
+        2 => {
+            let differences = groups
+                .iter()
+                .map(|g| Combo::sum(&[(g[0], 1.0), (g[1], -1.0)]));
+            let differences = builder.combine(differences.collect())?;
+            let first = builder.map(Function::Sigmoid, &differences)?;
+            let second = builder.step_all(&first, &[Pending::Affine(-1.0, 1.0)])?;
+            first
+                .into_iter()
+                .zip(second)
+                .map(|(a, b)| vec![a, b])
+                .collect()
         }
         _ => {
-            let (exponentials, total, _) = exponentials(builder, elems)?;
-            let inverse = builder.map(Function::Reciprocal, &[total])?[0];
-            let products = exponentials.iter().map(|e| Combo::product(*e, inverse));
-            builder.combine(products.collect())?
+            let Exponentials { values, totals, .. } = exponentials(builder, groups)?;
+            let inverses = builder.map(Function::Reciprocal, &totals)?;
+            let products = values
+                .iter()
+                .zip(&inverses)
+                .flat_map(|(group, inverse)| group.iter().map(|e| Combo::product(*e, *inverse)))
+                .collect();
+            regrouped(builder.combine(products)?, groups)
         }
     };
-    builder.note_distribution(out.clone());
+    for group in &out {
+        builder.note_distribution(group.clone());
+    }
     Ok(out)
 }
 
-/// `e^(x − m)` with the largest `m`, their sum, and `m`.
-fn exponentials(builder: &mut Builder, elems: &[Elem]) -> Result<(Vec<Elem>, Elem, Elem), String> {
-    let top = largest(builder, &[elems.to_vec()], false)?[0];
-    let away = elems.iter().map(|x| Combo::sum(&[(*x, 1.0), (top, -1.0)]));
-    let away = builder.combine(away.collect())?;
-    let exponentials = builder.map(Function::Exp, &away)?;
-    let terms: Vec<(Elem, f64)> = exponentials.iter().map(|e| (*e, 1.0)).collect();
-    let total = builder.combine(vec![Combo::sum(&terms)])?[0];
-    Ok((exponentials, total, top))
+/// Per group, `e^(x − m)` with the largest `m`, their sums, and `m`.
+struct Exponentials {
+    values: Vec<Vec<Elem>>,
+    totals: Vec<Elem>,
+    tops: Vec<Elem>,
 }
 
-/// `ln Σ e^x`.
-pub(super) fn log_sum_exp(builder: &mut Builder, elems: &[Elem]) -> Result<Elem, String> {
-    let (_, total, top) = exponentials(builder, elems)?;
-    let log = builder.map(Function::Log, &[total])?[0];
-    Ok(builder.combine(vec![Combo::sum(&[(log, 1.0), (top, 1.0)])])?[0])
+fn exponentials(builder: &mut Builder, groups: &[Vec<Elem>]) -> Result<Exponentials, String> {
+    let tops = largest(builder, groups, false)?;
+    let inner = away(builder, groups, &tops)?.concat();
+    let values = regrouped(builder.map(Function::Exp, &inner)?, groups);
+    let sum = |group: &Vec<Elem>| {
+        let terms: Vec<(Elem, f64)> = group.iter().map(|e| (*e, 1.0)).collect();
+        Combo::sum(&terms)
+    };
+    let totals = builder.combine(values.iter().map(sum).collect())?;
+    Ok(Exponentials {
+        values,
+        totals,
+        tops,
+    })
+}
+
+/// `ln Σ e^x` per group.
+pub(super) fn log_sum_exp(
+    builder: &mut Builder,
+    groups: &[Vec<Elem>],
+) -> Result<Vec<Elem>, String> {
+    let Exponentials { totals, tops, .. } = exponentials(builder, groups)?;
+    let logs = builder.map(Function::Log, &totals)?;
+    let pairs = logs.iter().zip(&tops);
+    builder.combine(
+        pairs
+            .map(|(log, top)| Combo::sum(&[(*log, 1.0), (*top, 1.0)]))
+            .collect(),
+    )
 }

@@ -1,6 +1,6 @@
 //! Preprocessing: Scaler, Normalizer, Imputer, Binarizer, FeatureVectorizer, OneHotEncoder.
 
-use haloracle_model::graph::{Function, Step};
+use haloracle_model::graph::{BranchMode, Function, Step};
 
 use crate::builder::{Builder, Combo, Pending};
 use crate::call::{Call, Outcome};
@@ -187,9 +187,13 @@ pub(in crate::ops) fn binarizer(call: &mut Call<'_>) -> Outcome {
     call.attributes(&["threshold"])?;
     call.at_most(1)?;
     let value = call.input(0)?;
-    let threshold = Pending::Float(Step::Sub(call.float("threshold", 0.0)?));
-    let away = call.builder.step_all(&value.elems()?, &[threshold])?;
-    let elems = call.builder.map(Function::Positive, &away)?;
+    let threshold = f64::from(call.float("threshold", 0.0)?);
+    let asked: Vec<_> = value
+        .elems()?
+        .into_iter()
+        .map(|elem| (elem, BranchMode::Gt, threshold))
+        .collect();
+    let elems = call.builder.indicators(&asked)?;
     Ok(vec![Value::wires(
         value.dims().to_vec(),
         elems,
@@ -249,16 +253,13 @@ pub(in crate::ops) fn one_hot_encoder(call: &mut Call<'_>) -> Outcome {
     if let Kind::Text(_) | Kind::Bool = value.kind() {
         return Err(format!("encodes {} values", value.kind().name()));
     }
-    let mut away = Vec::new();
+    let mut asked = Vec::new();
     for elem in value.elems()? {
         for category in categories {
-            away.push(
-                call.builder
-                    .step(elem, Pending::Affine(1.0, -(*category as f64)))?,
-            );
+            asked.push((elem, BranchMode::Eq, *category as f64));
         }
     }
-    let elems = call.builder.map(Function::Zero, &away)?;
+    let elems = call.builder.indicators(&asked)?;
     let mut dims = value.dims().to_vec();
     dims.push(categories.len());
     Ok(vec![Value::float(dims, elems)])

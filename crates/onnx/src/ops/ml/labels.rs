@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::builder::Builder;
+use haloracle_model::graph::BranchMode;
+
+use crate::builder::{Builder, Combo};
 use crate::call::{Call, Outcome};
 use crate::ops::gather::stairs;
 use crate::tensor::Data;
@@ -98,7 +100,25 @@ fn column(call: &Call<'_>, prefix: &str, old: &str) -> Result<Column, String> {
     }
 }
 
-/// LabelEncoder on a class that the graph computed.
+/// The default of a LabelEncoder, for numbers that are no key.
+fn default(call: &Call<'_>, values: &Column) -> Result<f64, String> {
+    if let Some(tensor) = call.tensor("default_tensor")? {
+        return tensor.scalar();
+    }
+    match values {
+        Column::Names(_) => Err(
+            "gives names to numbers, some of which may be no key: supported \
+                                 are numbers as values"
+                .into(),
+        ),
+        Column::Numbers(_) if call.has("values_floats") => {
+            Ok(call.float("default_float", 0.0)?.into())
+        }
+        Column::Numbers(_) => Ok(call.int("default_int64", -1)? as f64),
+    }
+}
+
+/// LabelEncoder on numbers, or on a class that the graph computed.
 pub(in crate::ops) fn label_encoder(call: &mut Call<'_>) -> Outcome {
     call.attributes(&[
         "keys_int64s",
@@ -129,47 +149,67 @@ pub(in crate::ops) fn label_encoder(call: &mut Call<'_>) -> Outcome {
     } else {
         (column(call, "keys", "")?, column(call, "values", "")?)
     };
-    // Positions that the input can take, and the key that stands for each.
-    let mut pairs: Vec<(f64, usize)> = match (&wires.kind, keys) {
-        (Kind::Text(names), Column::Names(keys)) => names
-            .iter()
-            .enumerate()
-            .map(|(at, name)| {
-                let key = keys.iter().position(|key| key == name);
-                let key = key.ok_or_else(|| format!("class `{name}` is not among its keys"))?;
-                Ok((at as f64, key))
-            })
-            .collect::<Result<_, String>>()?,
-        (Kind::Int | Kind::Float, Column::Numbers(keys)) => keys
-            .into_iter()
-            .enumerate()
-            .map(|(at, key)| (key, at))
-            .collect(),
+    let kind = match &values {
+        Column::Names(names) => Kind::Text(Rc::new(names.clone())),
+        Column::Numbers(_) if call.has("values_floats") => Kind::Float,
+        Column::Numbers(_) => Kind::Int,
+    };
+    // What stands for each value: names keep their position.
+    let results: Vec<f64> = match &values {
+        Column::Names(names) => (0..names.len()).map(|at| at as f64).collect(),
+        Column::Numbers(numbers) => numbers.clone(),
+    };
+    let elems = match (&wires.kind, keys) {
+        (Kind::Text(names), Column::Names(keys)) if !names.is_empty() => {
+            if keys.len() != results.len() {
+                return Err("has another number of values than of keys".into());
+            }
+            let value = |name: &String| match keys.iter().position(|key| key == name) {
+                Some(at) => Ok(results[at]),
+                None => default(call, &values),
+            };
+            let positions: Vec<f64> = (0..names.len()).map(|at| at as f64).collect();
+            let found = names.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+            stairs(call.builder, &wires.elems, &positions, &found)?
+        }
+        (Kind::Int | Kind::Float, Column::Numbers(keys)) => {
+            if keys.len() != results.len() {
+                return Err("has another number of values than of keys".into());
+            }
+            let default = default(call, &values)?;
+            matched(call, &wires.elems, &keys, &results, default)?
+        }
         _ => return Err("its keys are of another type than its input".into()),
     };
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    if pairs.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-        return Err("has a key twice".into());
-    }
-    let positions: Vec<f64> = pairs.iter().map(|(position, _)| *position).collect();
-    let (results, kind): (Vec<f64>, Kind) = match values {
-        Column::Names(names) => (
-            pairs.iter().map(|(_, key)| *key as f64).collect(),
-            Kind::Text(Rc::new(names)),
-        ),
-        Column::Numbers(numbers) => {
-            let pick = |(_, key): &(f64, usize)| {
-                let value = numbers.get(*key).copied();
-                value.ok_or_else(|| "has fewer values than keys".to_owned())
-            };
-            let kind = if call.has("values_floats") {
-                Kind::Float
-            } else {
-                Kind::Int
-            };
-            (pairs.iter().map(pick).collect::<Result<_, _>>()?, kind)
-        }
-    };
-    let elems = stairs(call.builder, &wires.elems, &positions, &results)?;
     Ok(vec![Value::wires(wires.dims.clone(), elems, kind)])
+}
+
+/// The value of the key that `x` is, or the default.
+fn matched(
+    call: &mut Call<'_>,
+    elems: &[Elem],
+    keys: &[f64],
+    values: &[f64],
+    default: f64,
+) -> Result<Vec<Elem>, String> {
+    let mut asked = Vec::with_capacity(elems.len() * keys.len());
+    for elem in elems {
+        for key in keys {
+            asked.push((*elem, BranchMode::Eq, *key));
+        }
+    }
+    let hits = call.builder.indicators(&asked)?;
+    let combos = hits
+        .chunks(keys.len().max(1))
+        .map(|hits| Combo {
+            bias: default,
+            // The first of equal keys counts.
+            terms: (0..keys.len())
+                .filter(|at| !keys[..*at].contains(&keys[*at]))
+                .map(|at| (hits[at], values[at] - default))
+                .collect(),
+            ..Combo::default()
+        })
+        .collect();
+    call.builder.combine(combos)
 }

@@ -1,11 +1,11 @@
 //! LinearClassifier and LinearRegressor.
 
-use haloracle_model::graph::Function;
+use haloracle_model::graph::{Function, Task};
 
 use super::features::one_row;
 use super::labels::class_labels;
 use super::post::{Post, probit, regression, transform};
-use crate::builder::Pending;
+use crate::builder::{Decision, Pending};
 use crate::call::{Call, Outcome};
 use crate::value::{Elem, Value};
 
@@ -75,8 +75,7 @@ pub(in crate::ops) fn classifier(call: &mut Call<'_>) -> Outcome {
         }
         let positive = call.builder.map(Function::Positive, &[score])?;
         let label = labels.value(call.builder, &positive)?;
-        // onnxruntime applies PROBIT alone to a single score.
-        let score = match post {
+        let scores = match post {
             Post::Probit => {
                 return Err(
                     "applies PROBIT to the only score of two classes, which onnxruntime \
@@ -84,16 +83,24 @@ pub(in crate::ops) fn classifier(call: &mut Call<'_>) -> Outcome {
                         .into(),
                 );
             }
-            Post::None => score,
+            Post::Logistic => {
+                let probability = call.builder.map(Function::Sigmoid, &[score])?[0];
+                let other = call.builder.step(probability, Pending::Affine(-1.0, 1.0))?;
+                [other, probability]
+            }
+            // onnxruntime applies no other transform to a single score, and decides at 0.
             _ => {
-                call.notes.push(
-                    "the post-transform of a single score is left out, as onnxruntime does".into(),
-                );
-                score
+                let other = call.builder.step(score, Pending::Affine(-1.0, 1.0))?;
+                call.builder.note_decision(Decision {
+                    scores: vec![other, score],
+                    by: vec![score],
+                    task: Task::Threshold(0),
+                    label_only: false,
+                });
+                [other, score]
             }
         };
-        let other = call.builder.step(score, Pending::Affine(-1.0, 1.0))?;
-        return Ok(vec![label, Value::float(vec![1, 2], vec![other, score])]);
+        return Ok(vec![label, Value::float(vec![1, 2], scores.to_vec())]);
     }
     if labels.len() != targets {
         return Err(format!(

@@ -6,5 +6,5 @@ pub(super) mod labels;
 pub(super) mod linear;
 mod post;
 pub(super) mod svm;
-
+pub(super) mod tree_ensemble;
 pub(super) mod trees;

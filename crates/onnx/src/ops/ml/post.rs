@@ -54,7 +54,7 @@ pub(super) fn transform(
     match post {
         Post::None => Ok(scores.to_vec()),
         Post::Logistic => builder.map(Function::Sigmoid, scores),
-        Post::Softmax => softmax(builder, scores),
+        Post::Softmax => Ok(softmax(builder, &[scores.to_vec()])?.concat()),
         Post::SoftmaxZero => softmax_zero(builder, scores),
         Post::Probit => probit(builder, scores),
     }

@@ -1,11 +1,11 @@
 //! SVMClassifier and SVMRegressor.
 
-use haloracle_model::graph::{Function, Step};
+use haloracle_model::graph::{Function, Step, Task};
 
 use super::features::one_row;
 use super::labels::class_labels;
 use super::post::{Post, transform};
-use crate::builder::{Builder, Combo, Pending};
+use crate::builder::{Builder, Combo, Decision, Pending};
 use crate::call::{Call, Outcome};
 use crate::value::{Elem, Kind, Value};
 
@@ -263,14 +263,20 @@ pub(in crate::ops) fn classifier(call: &mut Call<'_>) -> Outcome {
     let decisions = call.builder.dense(&kernels, weights, bias)?;
     let (a, b) = (call.floats("prob_a")?, call.floats("prob_b")?);
     let votes = votes(call.builder, &decisions, classes)?;
-    let first = call.builder.arg_max(&[votes])?;
+    let first = call.builder.arg_max(std::slice::from_ref(&votes))?;
     let label = labels.value(call.builder, &first)?;
     let (scores, width) = match (classes, a.is_empty() && b.is_empty()) {
         (2, true) if post == Post::None => {
             // onnxruntime gives the decision for the first class in the second place.
             let negated = call.builder.step(decisions[0], Pending::NEGATE)?;
-            call.builder.note_swapped([negated, decisions[0]]);
-            (vec![negated, decisions[0]], 2)
+            let scores = vec![negated, decisions[0]];
+            call.builder.note_decision(Decision {
+                scores: scores.clone(),
+                by: vec![negated],
+                task: Task::Threshold(0),
+                label_only: false,
+            });
+            (scores, 2)
         }
         (2, true) => {
             return Err(
@@ -280,7 +286,17 @@ pub(in crate::ops) fn classifier(call: &mut Call<'_>) -> Outcome {
                     .into(),
             );
         }
-        (_, true) => (transform(call.builder, &decisions, post)?, pairs),
+        (_, true) => {
+            // One score per pair of classes.
+            let scores = transform(call.builder, &decisions, post)?;
+            call.builder.note_decision(Decision {
+                scores: scores.clone(),
+                by: votes,
+                task: Task::Scores,
+                label_only: false,
+            });
+            (scores, pairs)
+        }
         (2, false) => {
             let (&[a], &[b]) = (a, b) else {
                 return Err("`prob_a` and `prob_b` do not fit".into());

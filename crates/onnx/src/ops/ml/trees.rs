@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use haloracle_model::graph::{Aggregate, BranchMode, FloatTrees, Function};
+use haloracle_model::graph::{Aggregate, BranchMode, FloatTrees, Function, Task};
 
 use super::forest::{Features, RawNode, tree};
 use super::labels::class_labels;
 use super::post::{Post, regression, transform};
-use crate::builder::Pending;
+use crate::builder::{Decision, Pending};
 use crate::call::{Call, Outcome};
 use crate::value::{Elem, Kind, Value};
 
@@ -31,9 +31,9 @@ const SHARED: [&str; 14] = [
 ];
 
 /// The trees of an ensemble, with features that are not wired yet.
-struct Ensemble {
-    nodes: Vec<RawNode>,
-    roots: Vec<usize>,
+pub(super) struct Ensemble {
+    pub(super) nodes: Vec<RawNode>,
+    pub(super) roots: Vec<usize>,
 }
 
 /// The weights at leaves: (tree, node) to (target, weight).
@@ -47,7 +47,7 @@ struct Weights {
 }
 
 /// The one row of features.
-fn row(call: &Call<'_>) -> Result<Vec<Elem>, String> {
+pub(super) fn row(call: &Call<'_>) -> Result<Vec<Elem>, String> {
     call.at_most(1)?;
     let value = call.input(0)?;
     match value.kind() {
@@ -219,7 +219,7 @@ fn partial(nodes: &[RawNode], roots: &[usize], targets: &[u32]) -> bool {
 
 impl Ensemble {
     /// One sum per target.
-    fn run(
+    pub(super) fn run(
         &self,
         call: &mut Call<'_>,
         row: &[Elem],
@@ -360,52 +360,55 @@ fn binary(
     post: Post,
     labels: &super::labels::Labels,
 ) -> Outcome {
-    if base.len() > 2 {
-        return Err(format!("{} base values do not fit 2 classes", base.len()));
-    }
-    let one_target = weights.targets.len() == 1;
-    let single = weights.targets == [0] && base.len() < 2;
-    let (pair, decisive) = if single {
-        // All weights speak for the same class, whatever its number: one score, which becomes two.
-        let sum = ensemble.run(
-            call,
-            row,
-            vec![base.first().copied().unwrap_or(0.0)],
-            Aggregate::Sum,
-        )?;
-        (None, sum[0])
-    } else {
-        if weights.targets.contains(&1) && base.len() == 2 {
-            return Err(
-                "has base values for two classes with weights for the second; onnxruntime \
-                        then ignores the second's weights: export with one base value"
-                    .into(),
-            );
+    let base = match (&weights.targets[..], base) {
+        (_, []) => 0.0,
+        ([0] | [0, 1], [base]) => *base,
+        ([1], [base]) if *base == 0.0 => 0.0,
+        _ => {
+            return Err(format!(
+                "has {} base values for two classes with weights for {:?}, which onnxruntime \
+                 leaves out in part; supported is one base value, of the first class",
+                base.len(),
+                weights.targets
+            ));
         }
-        let base = match base {
-            [one] => vec![*one, 0.0],
-            [a, b] => vec![*a, *b],
-            _ => vec![0.0, 0.0],
-        };
-        let sums = ensemble.run(call, row, base, Aggregate::Sum)?;
-        let decisive = sums[usize::from(weights.targets.contains(&1))];
-        (Some(sums), decisive)
     };
-    // onnxruntime compares with one half where no weight is negative.
-    let threshold = if one_target && weights.all_positive {
-        0.5
+    // All weights speak for the same class: onnxruntime decides at one half where none is
+    // negative. Otherwise the second class is chosen where its score is above 0.
+    let one_target = weights.targets.len() == 1;
+    let thousandths = if one_target && weights.all_positive {
+        500
     } else {
-        0.0
+        0
     };
-    let above = call
-        .builder
-        .step(decisive, Pending::Affine(1.0, -threshold))?;
+    let (by, scores) = match weights.targets[..] {
+        [0] => {
+            // One score, for the second class whatever its number, becomes two.
+            let sum = ensemble.run(call, row, vec![base], Aggregate::Sum)?[0];
+            (sum, two_scores(call, sum, weights.all_positive, post)?)
+        }
+        _ => {
+            let pair = ensemble.run(call, row, vec![base, 0.0], Aggregate::Sum)?;
+            (pair[1], transform(call.builder, &pair, post)?)
+        }
+    };
+    let threshold = f64::from(thousandths) / 1000.0;
+    let above = call.builder.step(by, Pending::Affine(1.0, -threshold))?;
     let positive = call.builder.map(Function::Positive, &[above])?;
     let label = labels.value(call.builder, &positive)?;
-    let scores = match pair {
-        Some(pair) => transform(call.builder, &pair, post)?,
-        None => two_scores(call, decisive, weights.all_positive, post)?,
+    let by_larger = match weights.targets[..] {
+        [0] => thousandths == 0 || post != Post::Logistic,
+        [1] => thousandths == 0,
+        _ => false,
     };
+    if !by_larger {
+        call.builder.note_decision(Decision {
+            scores: scores.clone(),
+            by: vec![by],
+            task: Task::Threshold(thousandths),
+            label_only: !one_target,
+        });
+    }
     Ok(vec![label, Value::float(vec![1, 2], scores)])
 }
 
@@ -421,22 +424,16 @@ fn two_scores(
         (Post::Probit, _) => Err("applies PROBIT to the only score of two classes, which \
                                   onnxruntime leaves half undefined"
             .into()),
-        (_, true) => {
-            if post != Post::None {
-                call.notes.push(
-                    "the post-transform of two classes without negative weights is left out, as \
-                     onnxruntime does"
-                        .into(),
-                );
-            }
-            let other = builder.step(score, Pending::Affine(-1.0, 1.0))?;
-            Ok(vec![other, score])
-        }
-        (Post::Logistic, false) => {
+        (Post::Logistic, _) => {
             let probability = builder.map(Function::Sigmoid, &[score])?[0];
             let other = builder.step(probability, Pending::Affine(-1.0, 1.0))?;
             Ok(vec![other, probability])
         }
+        // No other transform is applied to a single score.
+        (_, true) => Ok(vec![
+            builder.step(score, Pending::Affine(-1.0, 1.0))?,
+            score,
+        ]),
         (_, false) => Ok(vec![builder.step(score, Pending::NEGATE)?, score]),
     }
 }
