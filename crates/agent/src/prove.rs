@@ -58,7 +58,7 @@ impl Provable {
     pub(crate) fn open(directory: &Path) -> Result<Self, String> {
         let bundle = Bundle::open(directory).map_err(|error| error.to_string())?;
         let keys = bundle.keys().map_err(|error| error.to_string())?;
-        let privacy = Privacy::of(&bundle);
+        let privacy = Privacy::of(&bundle).map_err(|error| error.to_string())?;
         let schema = registration::schema_of(keys.model(), privacy);
         let data = keys.verifying_key().to_data();
         Ok(Self {

@@ -6,7 +6,7 @@
 use alloy::primitives::B256;
 use haloracle_contracts::{Feature, OutputField, Schema, statement};
 use haloracle_model::IntegerModel;
-use haloracle_prover::{Bundle, Srs, VerifyingKey};
+use haloracle_prover::{Bundle, BundleError, Srs, VerifyingKey};
 
 /// A model that no registry could hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,9 +41,14 @@ impl Privacy {
     };
 
     /// What `bundle` was compiled with.
-    pub fn of(_bundle: &Bundle) -> Self {
-        // No bundle can be compiled otherwise yet.
-        Self::NONE
+    ///
+    /// # Errors
+    /// A bundle of private weights without its secret.
+    pub fn of(bundle: &Bundle) -> Result<Self, BundleError> {
+        Ok(Self {
+            model_commitment: bundle.model_commitment()?.into(),
+            private_inputs: bundle.model().privacy.inputs,
+        })
     }
 
     /// The registry's `inputMode`.

@@ -12,6 +12,7 @@ use alloy::{
 };
 use common::{Agent, Asked, PAY, PAYEE, Setup, World, until};
 use haloracle_contracts::{IInferenceHub, State, statement};
+use haloracle_prover::Shape;
 use haloracle_testkit::{Anvil, Fault, FaultyProxy, anvil::ACCOUNTS, hub::CALLER};
 use serde_json::json;
 
@@ -48,6 +49,22 @@ async fn requests_are_answered_and_paid_once() {
     again.stop().await;
     assert_eq!(world.sent().await, 2);
     assert_eq!(world.paid().await, (2 * PAY, 2 * (common::FEE - PAY)));
+}
+
+/// Another shape: another verifier, another route, the same hub and the same agent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_of_the_wide_shape_is_answered() {
+    let mut world = World::new(Setup {
+        shape: Some(Shape::Wide),
+        ..Setup::default()
+    })
+    .await;
+    assert_ne!(world.hub.route, world.hub.wide_route);
+    let asked = world.ask().await;
+    let agent = Agent::start(&world);
+    world.settled_once(&asked).await;
+    agent.stop().await;
+    assert_eq!(world.paid().await, (PAY, common::FEE - PAY));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,10 +42,12 @@ pub struct Hub {
     pub escrow: Address,
     /// Route of the deployed `Halo2Verifier`.
     pub route: B256,
+    /// Route of the deployed `Halo2VerifierWide`.
+    pub wide_route: B256,
 }
 
 impl Hub {
-    /// Deploys everything on `anvil` and activates the verifier's route.
+    /// Deploys everything on `anvil` and activates the verifiers' routes.
     ///
     /// # Errors
     /// Forge cannot build, or a deployment reverts.
@@ -55,15 +57,18 @@ impl Hub {
                 .deploy(&anvil, OWNER, &arguments)
                 .await
         };
-        let verifier = deploy("Halo2Verifier", Vec::new()).await?;
         let router = deploy("VerifierRouter", (OWNER, OWNER).abi_encode()).await?;
         let registry = deploy("ModelRegistry", router.abi_encode()).await?;
         let hub = deploy("InferenceHub", (registry, router).abi_encode()).await?;
-        let activate = IVerifierRouter::activateCall { verifier }.abi_encode();
-        let receipt = anvil
-            .send("activate", OWNER, Some(router), U256::ZERO, activate.into())
-            .await?;
-        let activated = event::<IVerifierRouter::RouteActivated>(&receipt, "RouteActivated")?;
+        let activate = async |name: &str| {
+            let verifier = deploy(name, Vec::new()).await?;
+            let call = IVerifierRouter::activateCall { verifier }.abi_encode();
+            let sent = anvil.send("activate", OWNER, Some(router), U256::ZERO, call.into());
+            let receipt = sent.await?;
+            event::<IVerifierRouter::RouteActivated>(&receipt, "RouteActivated")
+        };
+        let route = activate("Halo2Verifier").await?.route;
+        let wide_route = activate("Halo2VerifierWide").await?.route;
         let provider = anvil.provider();
         let escrow = IInferenceHub::new(hub, provider).escrow().call().await?;
         Ok(Self {
@@ -72,7 +77,8 @@ impl Hub {
             registry,
             router,
             escrow,
-            route: activated.route,
+            route,
+            wide_route,
         })
     }
 
@@ -97,7 +103,8 @@ impl Hub {
             .await
     }
 
-    /// As [`Self::register`], with what `spec` says besides the hashes of the data.
+    /// As [`Self::register`], with what `spec` says besides the hashes of the data; its route too,
+    /// if it names one.
     ///
     /// # Errors
     /// The registry refuses it.
@@ -109,8 +116,12 @@ impl Hub {
         schema: Schema,
         policy: ModelPolicy,
     ) -> Result<U256, TestkitError> {
+        let route = match spec.route.is_zero() {
+            true => self.route,
+            false => spec.route,
+        };
         let spec = ModelSpec {
-            route: self.route,
+            route,
             vkHash: statement::vk_hash(vk_data),
             schemaHash: statement::schema_hash(&schema),
             srsHash: srs_hash,

@@ -24,8 +24,9 @@ use haloracle_agent::{
     registration::{Privacy, schema_of},
     run,
 };
+use haloracle_contracts::ModelSpec;
 use haloracle_model::IntegerModel;
-use haloracle_prover::{Bundle, BundleParts, Keys, Srs};
+use haloracle_prover::{Bundle, BundleParts, Keys, Shape, Srs};
 use haloracle_testkit::{
     Anvil, Hub, Operator, OperatorConfig,
     hub::{policy, unsafe_seed},
@@ -69,6 +70,8 @@ pub struct Setup {
     pub urls: Option<Vec<String>>,
     /// More TOML tables.
     pub more: &'static str,
+    /// Shape of the model's circuit; narrow if absent.
+    pub shape: Option<Shape>,
 }
 
 impl World {
@@ -84,7 +87,7 @@ impl World {
         let bundle_dir = directory.path().join("bundle");
         let parts = BundleParts {
             model: &model,
-            shape: None,
+            shape: Some(setup.shape.unwrap_or(Shape::Narrow)),
             onnx: b"none: a random model",
             report_json: b"{}",
             report_html: b"<html></html>",
@@ -96,8 +99,15 @@ impl World {
         let data = keys.verifying_key().to_data();
         let policy = policy(FEE, OWNER_SHARE_BPS);
         let schema = schema_of(&model, Privacy::NONE).expect("a schema");
+        let spec = ModelSpec {
+            route: match keys.verifying_key().shape() {
+                Shape::Narrow => hub.route,
+                Shape::Wide => hub.wide_route,
+            },
+            ..ModelSpec::default()
+        };
         let model_id = hub
-            .register(&data, srs.hash().into(), schema, policy)
+            .register_as(spec, &data, srs.hash().into(), schema, policy)
             .await
             .expect("registered");
         let port = free_port().expect("a port");
