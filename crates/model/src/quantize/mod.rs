@@ -28,7 +28,7 @@ use crate::integer::{InputSchema, IntegerModel, MAX_DIGIT_BITS, MIN_DIGIT_BITS, 
 use crate::report::{Attempt, Report, Targets};
 use crate::schema::{Precision, SchemaError, SchemaSpec, input_schema};
 use heads::{Head, HeadError};
-use net::Net;
+use net::{Net, Style};
 pub(crate) use samples::Samples;
 use search::{Search, SearchError};
 use trees::TreesError;
@@ -182,7 +182,11 @@ pub fn quantize<'g>(
     };
     let answers = answers(graph, &options.head);
     let head = heads::plan(graph, &answers)?;
-    let net = Net::new(graph, head.scores(), &head.wires(), true)?;
+    let style = Style {
+        two_sided: true,
+        raw_products: false,
+    };
+    let net = Net::new(graph, head.scores(), &head.wires(), style)?;
     let precisions: &[Precision] = match net.has_trees() {
         // Comparisons are as exact as the inputs.
         true => &[Precision::Exact],
@@ -216,7 +220,7 @@ pub fn quantize<'g>(
                 digit_bits,
             };
             // A width that cannot prove the whole box may be followed by one that can.
-            let (integer, report) = match attempt(&draft, &net, data, &targets) {
+            let (integer, report) = match attempt(&draft, data, &targets) {
                 Ok(made) => made,
                 Err(error) => {
                     failure = Some(error);
@@ -244,33 +248,38 @@ pub fn quantize<'g>(
     }
 }
 
+/// Bits of a raw feature that products may read as it is: of more, the exact sums would need
+/// too many digits.
+const RAW_PRODUCT_BITS: u32 = 16;
+
 /// The best model of one digit width and input schema.
 fn attempt(
     draft: &Draft<'_>,
-    net: &Net,
     data: &Dataset,
     targets: &Targets,
 ) -> Result<(IntegerModel, Report), QuantizeError> {
-    let samples = Samples::new(draft.graph, net, data, &draft.input, draft.digit_bits)?;
-    let made = match Search::new(draft, net, data, &samples)?.best(targets) {
+    let mut style = Style {
+        two_sided: true,
+        raw_products: draft.input.digits * draft.digit_bits <= RAW_PRODUCT_BITS,
+    };
+    let net = |style| Net::new(draft.graph, draft.head.scores(), &draft.head.wires(), style);
+    let first = net(style)?;
+    let samples = Samples::new(draft.graph, &first, data, &draft.input, draft.digit_bits)?;
+    let mut made = Search::new(draft, &first, data, &samples)?.best(targets);
+    if let Err(SearchError::Uncut) = made {
+        // Two-sided clamps as tables, which no scale can be too coarse for.
+        style.two_sided = false;
+        made = Search::new(draft, &net(style)?, data, &samples)?.best(targets);
+    }
+    let made = match made {
         Ok(made) => made,
         Err(SearchError::Other(error)) => return Err(error),
         Err(SearchError::Uncut) => {
-            // Two-sided clamps as tables, which no scale can be too coarse for.
-            let head = &draft.head;
-            let net = Net::new(draft.graph, head.scores(), &head.wires(), false)?;
-            match Search::new(draft, &net, data, &samples)?.best(targets) {
-                Ok(made) => made,
-                Err(SearchError::Other(error)) => return Err(error),
-                Err(SearchError::Uncut) => {
-                    return Err(ModelError::Malformed {
-                        model: draft.graph.name.clone(),
-                        what: "a clamp is too narrow for what it clamps; narrow the domain box"
-                            .into(),
-                    }
-                    .into());
-                }
+            return Err(ModelError::Malformed {
+                model: draft.graph.name.clone(),
+                what: "a clamp is too narrow for what it clamps; narrow the domain box".into(),
             }
+            .into());
         }
     };
     let report = Report::new(draft, &made.model, &made.ranges, data, &samples, targets)?;

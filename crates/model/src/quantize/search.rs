@@ -87,6 +87,43 @@ struct Candidate {
     loss: f64,
 }
 
+/// What a search has found so far.
+#[derive(Default)]
+struct Tried {
+    choices: Vec<Choice>,
+    best: Option<Candidate>,
+    /// Why the first choice that failed did.
+    error: Option<QuantizeError>,
+}
+
+impl Tried {
+    /// Tries one more choice; one that cannot be made is passed over.
+    fn add(
+        &mut self,
+        choice: Choice,
+        search: &Search<'_>,
+        targets: &Targets,
+    ) -> Result<(), SearchError> {
+        if self.choices.contains(&choice) {
+            return Ok(());
+        }
+        self.choices.push(choice);
+        let candidate = match search.candidate(choice) {
+            Ok(candidate) => candidate,
+            Err(SearchError::Uncut) => return Err(SearchError::Uncut),
+            Err(SearchError::Other(error)) => {
+                self.error.get_or_insert(error);
+                return Ok(());
+            }
+        };
+        self.best = Some(match self.best.take() {
+            Some(best) => best.better(candidate, targets),
+            None => candidate,
+        });
+        Ok(())
+    }
+}
+
 /// Why a candidate could not be made.
 pub(super) enum SearchError {
     /// A clamp from above would have no effect; the network must keep it as a table.
@@ -197,12 +234,14 @@ impl<'s> Search<'s> {
     /// and box together; without any, the most accurate on the data.
     pub(super) fn best(&self, targets: &Targets) -> Result<Made, SearchError> {
         let large = self.work > LARGE;
-        let mut best = self.candidate(Choice {
+        let mut tried = Tried::default();
+        let start = Choice {
             headroom: 0.0,
             clip: 1.0,
             tail: tail(RADII[0]),
             wide_tables: true,
-        })?;
+        };
+        tried.add(start, self, targets)?;
         if self
             .classes
             .all
@@ -215,36 +254,35 @@ impl<'s> Search<'s> {
                     let choice = Choice {
                         tail: tail(*radius),
                         wide_tables,
-                        headroom: 0.0,
-                        clip: 1.0,
+                        ..start
                     };
-                    if choice != best.choice {
-                        best = best.better(self.candidate(choice)?, targets);
-                    }
+                    tried.add(choice, self, targets)?;
                 }
             }
         }
-        if !self.has_hidden() {
-            return Ok(best.made);
-        }
-        let headrooms = if large {
-            &FEW_HEADROOMS[..]
-        } else {
-            &HEADROOMS[..]
-        };
-        let headrooms = headrooms.iter().map(|headroom| (*headroom, 1.0));
-        let clips = CLIPS.iter().map(|clip| (0.0, *clip));
-        for (headroom, clip) in headrooms.chain(clips) {
-            let choice = Choice {
-                headroom,
-                clip,
-                ..best.choice
+        if self.has_hidden() {
+            let base = tried.best.as_ref().map_or(start, |best| best.choice);
+            let headrooms = if large {
+                &FEW_HEADROOMS[..]
+            } else {
+                &HEADROOMS[..]
             };
-            if choice != best.choice {
-                best = best.better(self.candidate(choice)?, targets);
+            let headrooms = headrooms.iter().map(|headroom| (*headroom, 1.0));
+            let clips = CLIPS.iter().map(|clip| (0.0, *clip));
+            for (headroom, clip) in headrooms.chain(clips) {
+                let choice = Choice {
+                    headroom,
+                    clip,
+                    ..base
+                };
+                tried.add(choice, self, targets)?;
             }
         }
-        Ok(best.made)
+        match (tried.best, tried.error) {
+            (Some(best), _) => Ok(best.made),
+            (None, Some(error)) => Err(SearchError::Other(error)),
+            (None, None) => Err(SearchError::Uncut),
+        }
     }
 
     /// Whether there are values besides outputs and what their tables read.
@@ -300,6 +338,7 @@ impl<'s> Search<'s> {
                 input: &self.draft.input,
                 digit_bits: self.draft.digit_bits,
                 head: &self.draft.head,
+                seen: &self.seen,
             };
             match writer.write(&rows)? {
                 Written::Model(model, sources) => {

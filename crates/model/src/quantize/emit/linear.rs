@@ -237,15 +237,36 @@ impl Inputs {
 pub(super) struct RealUnit {
     pub(super) constant: f64,
     pub(super) terms: Vec<(WireId, f64)>,
-    /// Wires, their zero points, coefficient: `c (z − zero) (z' − zero')`.
+    /// Coefficient and two integers behind their zero points: `c (n − zero) (n' − zero')`.
     pub(super) products: Vec<Centred>,
 }
 
-/// A product of two digits behind their zero points.
+/// A product of two integers behind their zero points.
 pub(super) struct Centred {
-    pub(super) wires: [WireId; 2],
-    pub(super) zeros: [f64; 2],
+    pub(super) sides: [Side; 2],
     pub(super) coefficient: f64,
+}
+
+/// An integer `Σ multiplier · digit`, and what it is less.
+pub(super) struct Side {
+    /// (wire, multiplier).
+    digits: Vec<(WireId, i64)>,
+    zero: i64,
+}
+
+impl Side {
+    /// The integer of a form, and what one of it counts for: a digit, or a raw feature.
+    fn new(form: &Form) -> (Self, f64) {
+        let step = form.terms.first().map_or(1.0, |(_, step)| *step);
+        let digits = form.terms.iter();
+        let side = Self {
+            digits: digits
+                .map(|(wire, own)| (*wire, (own / step).round() as i64))
+                .collect(),
+            zero: (-form.constant / step).round() as i64,
+        };
+        (side, step)
+    }
 }
 
 impl RealUnit {
@@ -262,15 +283,10 @@ impl RealUnit {
             real.terms.extend(terms);
         }
         for (a, b, c) in &unit.products {
-            let sides = [a, b].map(|r| {
-                let form = &forms[r.var as usize];
-                let (wire, step) = form.terms.first().copied().unwrap_or((0, 1.0));
-                (wire, step, -form.constant / step)
-            });
+            let [(left, p), (right, q)] = [a, b].map(|r| Side::new(&forms[r.var as usize]));
             real.products.push(Centred {
-                wires: sides.map(|(wire, _, _)| wire),
-                zeros: sides.map(|(_, _, zero)| zero.round()),
-                coefficient: c * sides[0].1 * sides[1].1,
+                sides: [left, right],
+                coefficient: c * p * q,
             });
         }
         real
@@ -304,12 +320,18 @@ impl RealUnit {
             if whole == 0 {
                 continue;
             }
-            let at = product.wires.map(|wire| inputs.position(wire));
-            let zeros = product.zeros.map(|zero| zero as i64);
-            unit.products.push((at[0], at[1], whole));
-            add(at[0], -whole * zeros[1]);
-            add(at[1], -whole * zeros[0]);
-            unit.bias += whole * zeros[0] * zeros[1];
+            let [left, right] = &product.sides;
+            for (a, x) in &left.digits {
+                for (b, y) in &right.digits {
+                    let at = [*a, *b].map(|wire| inputs.position(wire));
+                    unit.products.push((at[0], at[1], whole * x * y));
+                }
+                add(inputs.position(*a), -whole * x * right.zero);
+            }
+            for (b, y) in &right.digits {
+                add(inputs.position(*b), -whole * y * left.zero);
+            }
+            unit.bias += whole * left.zero * right.zero;
         }
         terms.retain(|(_, c)| *c != 0);
         unit.terms = terms;

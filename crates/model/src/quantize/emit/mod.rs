@@ -11,7 +11,7 @@ mod products;
 use std::collections::HashMap;
 
 use super::net::{Net, NetOp, Var};
-use super::scales::{Classes, Plan, Scale};
+use super::scales::{Classes, Plan, Scale, Seen};
 use super::trees::Exact;
 use super::{QuantizeError, heads};
 use crate::integer::{
@@ -54,6 +54,8 @@ pub(super) struct Writer<'a> {
     pub(super) digit_bits: u32,
     /// What the model answers.
     pub(super) head: &'a heads::Plan,
+    /// Calibrated ranges.
+    pub(super) seen: &'a Seen,
 }
 
 /// A model being written.
@@ -134,6 +136,7 @@ impl Writer<'_> {
                 }
                 NetOp::Trees(trees) => emitter.trees(index, trees)?,
                 NetOp::Sum(units) => emitter.sums(index, units),
+                NetOp::Exact(units) => emitter.exact(index, units)?,
             }
             if !emitter.too_fine.is_empty() {
                 return Ok(Written::TooFine(emitter.too_fine));
@@ -282,7 +285,7 @@ impl Emitter<'_> {
         let exprs = &self.writer.net.exprs;
         let values: Vec<Option<u32>> = (0..=max)
             .map(|z| {
-                let value = exprs.value(expr, from.real(f64::from(z)));
+                let value = exprs.value_of_digit(expr, from.real(f64::from(z)), from.step);
                 let digit = to.digit(value).round().clamp(0.0, f64::from(max));
                 (!value.is_nan()).then_some(digit as u32)
             })

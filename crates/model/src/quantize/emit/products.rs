@@ -9,8 +9,12 @@ use crate::quantize::scales::Scale;
 
 /// A factor may change by this part of itself when it is rounded.
 const PRECISION: f64 = 1.0 / 128.0;
-/// What the smallest factor of an exact unit becomes.
+/// What the smallest factor of an exact unit becomes, at most.
 const FINE: f64 = 256.0;
+/// Part of an output step that rounding the factors of an exact unit may add up to, about.
+const ROUNDING: f64 = 0.125;
+/// Levels that the calibrated values of a unit that stays exact are told apart by, at least.
+const EXACT_LEVELS: f64 = 16_384.0;
 /// Most bits that an exact unit may have.
 const MAX_BITS: u32 = 48;
 
@@ -33,13 +37,60 @@ impl Emitter<'_> {
         units: &[(&NetUnit, Var)],
         rows: &Rows<'_>,
     ) -> Result<(), ModelError> {
+        let steps: Vec<f64> = (units.iter())
+            .map(|(_, var)| self.unit_scale(*var).step)
+            .collect();
+        let exact: Vec<&NetUnit> = units.iter().map(|(unit, _)| *unit).collect();
+        let forms = self.exact_forms(index, &exact, &steps)?;
+        // Each unit's digits are a variable of their own for the moment.
+        let first = self.forms.len() as Var;
+        self.forms.extend(forms);
+        let mut inputs = Inputs::default();
+        let quantized: Vec<Unit> = units
+            .iter()
+            .enumerate()
+            .map(|(at, (_, var))| {
+                let unit = NetUnit::affine(Ref::bare(first + at as Var), 1.0, 0.0);
+                self.unit(&unit, self.unit_scale(*var), &mut inputs)
+            })
+            .collect();
+        let vars: Vec<Var> = units.iter().map(|(_, var)| *var).collect();
+        let op = Op::Sparse { units: quantized };
+        self.requantized(index, inputs.wires, op, &vars, rows)?;
+        self.forms.truncate(first as usize);
+        Ok(())
+    }
+
+    /// Writes units that stay exact.
+    pub(super) fn exact(&mut self, index: usize, units: &[NetUnit]) -> Result<(), ModelError> {
+        let vars = &self.writer.net.nodes[index].outputs;
+        let steps: Vec<f64> = vars
+            .iter()
+            .map(|var| self.writer.seen.0[*var as usize].width() / EXACT_LEVELS)
+            .map(|step| if step > 0.0 { step } else { 1.0 })
+            .collect();
+        let units: Vec<&NetUnit> = units.iter().collect();
+        let forms = self.exact_forms(index, &units, &steps)?;
+        for (var, form) in vars.iter().zip(forms) {
+            self.forms[*var as usize] = form;
+        }
+        Ok(())
+    }
+
+    /// Appends exact digits of units; `steps` is about what matters of each.
+    fn exact_forms(
+        &mut self,
+        index: usize,
+        units: &[&NetUnit],
+        steps: &[f64],
+    ) -> Result<Vec<Form>, ModelError> {
         let name = self.writer.net.nodes[index].name.clone();
         let bits = self.writer.digit_bits;
         let mut inputs = Inputs::default();
         let mut exact = Vec::with_capacity(units.len());
         let mut factors = Vec::with_capacity(units.len());
-        for (unit, _) in units {
-            let (unit, factor) = self.exact_unit(unit, &mut inputs);
+        for (unit, step) in units.iter().zip(steps) {
+            let (unit, factor) = self.exact_unit(unit, *step, &mut inputs);
             exact.push(unit);
             factors.push(factor);
         }
@@ -64,39 +115,24 @@ impl Emitter<'_> {
                 digits * bits
             )));
         }
-        let shifts: Vec<i64> = bounds.iter().map(|(lo, _)| *lo).collect();
         let op = Op::Digits {
             digits,
             units: exact,
         };
-        let wires = self.push(None, &format!("{name}.exact"), inputs.wires, op)?;
-        // Each unit's digits are a variable of their own for the moment.
-        let first = self.forms.len() as Var;
-        let mut requantized = Vec::with_capacity(units.len());
-        for (unit, own) in wires.chunks(digits as usize).enumerate() {
-            let step = |d: usize| 2f64.powi((bits as usize * d) as i32) / factors[unit];
-            self.forms.push(Form {
-                constant: shifts[unit] as f64 / factors[unit],
+        let wires = self.push(Some(index), &format!("{name}.digits"), inputs.wires, op)?;
+        let forms = wires.chunks(digits as usize).zip(&bounds).zip(factors);
+        let forms = forms.map(|((own, (lo, _)), factor)| {
+            let step = |d: usize| 2f64.powi((bits as usize * d) as i32) / factor;
+            Form {
+                constant: *lo as f64 / factor,
                 terms: own.iter().enumerate().map(|(d, w)| (*w, step(d))).collect(),
-            });
-            let of = Ref::bare(first + unit as Var);
-            requantized.push(NetUnit::affine(of, 1.0, 0.0));
-        }
-        let mut inputs = Inputs::default();
-        let vars: Vec<Var> = units.iter().map(|(_, var)| *var).collect();
-        let quantized: Vec<Unit> = requantized
-            .iter()
-            .zip(&vars)
-            .map(|(unit, var)| self.unit(unit, self.unit_scale(*var), &mut inputs))
-            .collect();
-        let op = Op::Sparse { units: quantized };
-        self.requantized(index, inputs.wires, op, &vars, rows)?;
-        self.forms.truncate(first as usize);
-        Ok(())
+            }
+        });
+        Ok(forms.collect())
     }
 
     /// Integers on a scale fine enough for every factor, and the scale: integers per real unit.
-    fn exact_unit(&self, unit: &NetUnit, inputs: &mut Inputs) -> (Unit, f64) {
+    fn exact_unit(&self, unit: &NetUnit, step: f64, inputs: &mut Inputs) -> (Unit, f64) {
         let mut real = RealUnit::new(unit, &self.forms);
         let products = real.products.iter().map(|p| p.coefficient.abs());
         let terms = real.terms.iter().map(|(_, c)| c.abs() * self.base());
@@ -104,8 +140,11 @@ impl Emitter<'_> {
             .chain(terms)
             .filter(|c| *c > 0.0)
             .fold(f64::INFINITY, f64::min);
+        // Each factor is rounded by up to a half; such errors add up like random ones.
+        let factors = (real.products.len() + real.terms.len()) as f64;
+        let enough = 0.5 * factors.sqrt() * self.base() * self.base() / (ROUNDING * step);
         let factor = match smallest.is_finite() {
-            true => FINE / smallest,
+            true => (FINE / smallest).min(enough),
             false => 1.0,
         };
         let bias = (real.constant * factor).round() as i64;

@@ -98,7 +98,14 @@ impl Exprs {
                 argument,
                 scale,
                 offset,
-            } => function.apply(scale * self.value(*argument, x) + offset),
+            } => {
+                let argument = scale * self.value(*argument, x) + offset;
+                // An exact 0 that rounding moved.
+                match *function == Function::Zero && argument.abs() <= 1e-12 * offset.abs() {
+                    true => 1.0,
+                    false => function.apply(argument),
+                }
+            }
             Expr::Sum {
                 bias,
                 terms,
@@ -114,6 +121,35 @@ impl Exprs {
                 .iter()
                 .map(|(e, scale, offset)| scale * self.value(*e, x) + offset)
                 .fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+
+    /// Its value at a digit that stands for `x`, give or take half a step: where a function asks
+    /// whether the variable is 0, the digit nearest to 0 counts.
+    pub(in crate::quantize) fn value_of_digit(&self, id: ExprId, x: f64, step: f64) -> f64 {
+        let mut near = x;
+        for zero in &self.zeros(id) {
+            if (x - zero).abs() <= 0.5 * step && (near == x || (x - zero).abs() < (x - near).abs())
+            {
+                near = *zero;
+            }
+        }
+        self.value(id, near)
+    }
+
+    /// Where the expression asks whether an affine function of the variable is 0.
+    fn zeros(&self, id: ExprId) -> Vec<f64> {
+        match self.get(id) {
+            Expr::Apply {
+                function: Function::Zero,
+                argument: VAR,
+                scale,
+                offset,
+            } => vec![-offset / scale],
+            expr => parts(expr)
+                .into_iter()
+                .flat_map(|part| self.zeros(part))
+                .collect(),
         }
     }
 

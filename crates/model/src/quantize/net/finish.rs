@@ -8,6 +8,8 @@ use super::{Clamp, FREE, Net, NetNode, NetOp, NetUnit, Ref, VAR, Var, View};
 
 /// Most terms of the sums that decisions are taken on.
 const MAX_DECISION_TERMS: usize = 2048;
+/// Most sums of products of one node whose digits are kept.
+const MAX_EXACT_UNITS: usize = 64;
 /// Units that the machine computes of one input in one row, about.
 const DENSE_UNITS: usize = 144;
 /// Most units for which a sparse node of an otherwise dense chain becomes dense, too.
@@ -27,6 +29,7 @@ impl Net {
         self.digits_for_functions();
         self.tables();
         self.exact_decisions();
+        self.exact_products();
         self.align();
         self.prune();
         self.choose_dense();
@@ -154,14 +157,64 @@ impl Net {
         self.nodes.retain(|node| !node.outputs.is_empty());
     }
 
+    /// Sums of products take several digits before they are requantized; where all that reads
+    /// them is linear, it reads these digits, and nothing is lost.
+    fn exact_products(&mut self) {
+        let mut uses = vec![0u32; self.vars as usize];
+        let mut count = |r: Ref| uses[r.var as usize] += 1;
+        self.nodes.iter().for_each(|node| node.op.visit(&mut count));
+        self.output_refs().for_each(count);
+        let weighed = self.weighed();
+        let mut exact: Vec<(usize, NetUnit, Var)> = Vec::new();
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            let NetOp::Sparse(units) = &node.op else {
+                continue;
+            };
+            let whole: Vec<bool> = units
+                .iter()
+                .zip(&node.outputs)
+                .map(|(unit, var)| {
+                    let only_weighed = uses[*var as usize] == weighed[*var as usize];
+                    only_weighed && unit.products.len() > 1 && unit.clamp == FREE
+                })
+                .collect();
+            if whole.iter().filter(|whole| **whole).count() > MAX_EXACT_UNITS {
+                continue;
+            }
+            for ((unit, var), _) in units
+                .iter()
+                .zip(&node.outputs)
+                .zip(&whole)
+                .filter(|(_, whole)| **whole)
+            {
+                exact.push((index + 1, unit.clone(), *var));
+            }
+            let keep: Vec<bool> = whole.into_iter().map(|whole| !whole).collect();
+            node.keep(&keep);
+        }
+        self.insert_units(exact, "exact");
+        for node in &mut self.nodes {
+            if node.name.ends_with(".exact")
+                && let NetOp::Sparse(units) = &mut node.op
+            {
+                node.op = NetOp::Exact(std::mem::take(units));
+            }
+        }
+        self.nodes.retain(|node| !node.outputs.is_empty());
+    }
+
     /// One table node per function and node that it reads.
     fn tables(&mut self) {
         let definitions = self.definitions();
         let mut groups: Vec<(usize, ExprId, Vec<Var>)> = Vec::new();
-        let mut index: HashMap<(usize, ExprId), usize> = HashMap::new();
+        // What a table reads stands on one scale, so it is clamped alike.
+        let mut index: HashMap<(usize, ExprId, [u64; 2]), usize> = HashMap::new();
         for r in self.functions() {
-            let behind = definitions[r.var as usize].map_or(0, |(node, _)| node + 1);
-            let at = *index.entry((behind, r.expr)).or_insert_with(|| {
+            let definition = definitions[r.var as usize];
+            let behind = definition.map_or(0, |(node, _)| node + 1);
+            let clamp = definition.map_or(FREE, |(node, at)| self.nodes[node].op.clamp(at));
+            let clamp = [clamp.0.to_bits(), clamp.1.to_bits()];
+            let at = *index.entry((behind, r.expr, clamp)).or_insert_with(|| {
                 groups.push((behind, r.expr, Vec::new()));
                 groups.len() - 1
             });
@@ -242,6 +295,13 @@ impl Net {
                         }
                     }
                 }
+                NetOp::Exact(units) => {
+                    for (a, b, _) in units.iter().flat_map(|unit| &unit.products) {
+                        check(&mut std::iter::once(*a), self.style.raw_products);
+                        check(&mut std::iter::once(*b), self.style.raw_products);
+                    }
+                    own.fill(Kind::Sum);
+                }
                 NetOp::Trees(_) | NetOp::Sum(_) => own.fill(Kind::Sum),
                 NetOp::Dense(_) | NetOp::Map { .. } => {}
             }
@@ -265,7 +325,7 @@ impl Net {
             let change = |r: Ref| by.get(&r).copied().unwrap_or(r);
             match &mut self.nodes[node].op {
                 // Terms may stay on the original.
-                NetOp::Sparse(own) => {
+                NetOp::Sparse(own) | NetOp::Exact(own) => {
                     for (a, b, _) in own.iter_mut().flat_map(|unit| &mut unit.products) {
                         (*a, *b) = (change(*a), change(*b));
                     }
@@ -351,7 +411,9 @@ impl NetNode {
                 retain(&mut dense.bias, keep);
                 retain(&mut dense.clamps, keep);
             }
-            NetOp::Sparse(units) | NetOp::Sum(units) => retain(units, keep),
+            NetOp::Sparse(units) | NetOp::Sum(units) | NetOp::Exact(units) => {
+                retain(units, keep);
+            }
             NetOp::Max(groups) => retain(groups, keep),
             NetOp::Map { inputs, .. } => retain(inputs, keep),
             NetOp::Conv(conv) => {

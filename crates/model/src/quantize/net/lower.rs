@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::expr::{Expr, ExprId, Exprs, VAR};
 use super::{
-    FREE, Net, NetConv, NetDense, NetOp, NetTrees, NetUnit, Ref, TreeInput, Var, View, conv_of,
+    Clamp, FREE, Net, NetConv, NetDense, NetOp, NetTrees, NetUnit, Ref, Style, TreeInput, Var,
+    View, conv_of,
 };
 use crate::graph::{FloatConv, FloatGraph, FloatNode, FloatOp, FloatUnit, Function, Step};
 use crate::integer::WireId;
@@ -100,6 +101,14 @@ impl Sum {
     }
 }
 
+/// What is known of a maximum's variable: the affine function of it that is the maximum of the
+/// members.
+struct Maximum {
+    scale: f64,
+    offset: f64,
+    members: Vec<Value>,
+}
+
 struct Lowering {
     net: Net,
     values: Vec<Value>,
@@ -109,6 +118,8 @@ struct Lowering {
     not_negative: Vec<bool>,
     /// Variables that are exact sums of several digits.
     sums: HashSet<Var>,
+    /// Maxima, by variable.
+    maxima: HashMap<Var, Maximum>,
     /// Copies that the current node asks for.
     pending: Vec<NetUnit>,
     first_pending: Var,
@@ -119,14 +130,15 @@ pub(super) fn lower(
     graph: &FloatGraph,
     scores: &[WireId],
     decisions: &[WireId],
-    two_sided: bool,
+    style: Style,
 ) -> Result<Net, QuantizeError> {
     let mut lowering = Lowering {
         net: Net {
             features: graph.features,
+            style,
             nodes: Vec::new(),
             vars: graph.features as Var,
-            exprs: Exprs::new(two_sided),
+            exprs: Exprs::new(style.two_sided),
             scores: Vec::new(),
             decisions: Vec::new(),
         },
@@ -136,6 +148,7 @@ pub(super) fn lower(
         copies: HashMap::new(),
         not_negative: vec![false; graph.features],
         sums: HashSet::new(),
+        maxima: HashMap::new(),
         pending: Vec::new(),
         first_pending: 0,
     };
@@ -464,10 +477,10 @@ impl Lowering {
                 None => {
                     self.values.push(Value::constant(0.0));
                     let unit = NetUnit {
+                        clamp: self.known_clamp(bias, &terms, &products),
                         bias,
                         terms,
                         products,
-                        clamp: FREE,
                     };
                     real.push((index, unit));
                 }
@@ -482,6 +495,32 @@ impl Lowering {
         for (index, var) in at.into_iter().zip(outputs) {
             self.values[first + index] = Value::whole(Ref::bare(var));
         }
+    }
+
+    /// Bounds that a sum keeps by itself: a member less its maximum is never positive.
+    fn known_clamp(&self, bias: f64, terms: &[(Ref, f64)], products: &[(Ref, Ref, f64)]) -> Clamp {
+        let ([(a, c), (b, d)], []) = (terms, products) else {
+            return FREE;
+        };
+        let bound = |(member, c): (&Ref, f64), (maximum, d): (&Ref, f64)| {
+            let known = self.maxima.get(&maximum.var);
+            let known = known.filter(|_| maximum.expr == VAR)?;
+            let own = known.members.iter().find(|value| value.of == *member)?;
+            // c r + d M = a (x − max) + constant, for x = scale r + offset.
+            let factor = c / own.scale;
+            let cancels = (factor + d / known.scale).abs() <= 1e-9 * factor.abs();
+            let shift = factor * (known.offset - own.offset);
+            let mut at_maximum = bias + shift;
+            if at_maximum.abs() <= 1e-9 * bias.abs().max(shift.abs()) {
+                at_maximum = 0.0;
+            }
+            cancels.then_some(match factor > 0.0 {
+                true => (f64::NEG_INFINITY, at_maximum),
+                false => (at_maximum, f64::INFINITY),
+            })
+        };
+        let either = bound((a, *c), (b, *d)).or_else(|| bound((b, *d), (a, *c)));
+        either.unwrap_or(FREE)
     }
 
     /// The sum as a function of the one variable that it depends on.
@@ -507,6 +546,11 @@ impl Lowering {
             });
         }
         if refs().any(|r| r.var != first.var) {
+            return None;
+        }
+        // A feature as it is has all its digits; a table would read one.
+        let feature = (first.var as usize) < self.net.features;
+        if feature && terms.iter().any(|(r, _)| r.expr == VAR) {
             return None;
         }
         let expr = self.net.exprs.add(Expr::Sum {
@@ -584,7 +628,7 @@ impl Lowering {
 
     fn max(&mut self, name: &str, x: &[Value], groups: &[Vec<u32>]) {
         let first = self.values.len();
-        let mut real: Vec<(usize, Vec<Ref>, Option<f64>, Value)> = Vec::new();
+        let mut real: Vec<(usize, Vec<Ref>, Vec<Value>, Option<f64>, Value)> = Vec::new();
         for (index, group) in groups.iter().enumerate() {
             let mut floor = None;
             let mut members: Vec<Value> = Vec::with_capacity(group.len());
@@ -606,7 +650,7 @@ impl Lowering {
                     Some(value) => value,
                     None => {
                         let (refs, view) = self.members(&members);
-                        real.push((index, refs, floor, view));
+                        real.push((index, refs, members.clone(), floor, view));
                         Value::constant(0.0)
                     }
                 },
@@ -617,9 +661,19 @@ impl Lowering {
             return self.flush(name);
         }
         let count = real.len();
-        let groups = real.iter().map(|(_, refs, _, _)| refs.clone()).collect();
+        let groups = real.iter().map(|(_, refs, ..)| refs.clone()).collect();
         let outputs = self.push(name, NetOp::Max(groups), count);
-        for ((index, refs, floor, view), var) in real.into_iter().zip(outputs) {
+        for ((index, refs, members, floor, view), var) in real.into_iter().zip(outputs) {
+            let known = Maximum {
+                scale: view.scale,
+                offset: view.offset,
+                members: refs
+                    .iter()
+                    .map(|r| Value::whole(*r))
+                    .chain(members)
+                    .collect(),
+            };
+            self.maxima.insert(var, known);
             let never = |r: &Ref| match r.expr {
                 VAR => self.not_negative[r.var as usize],
                 expr => self.net.exprs.never_negative(expr, 1.0, 0.0),

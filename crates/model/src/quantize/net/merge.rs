@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{FREE, Net, NetDense, NetOp, NetUnit, Ref, VAR, Var};
+use super::{FREE, Net, NetDense, NetOp, NetUnit, Ref, VAR, Var, View};
 
 /// How far apart the coefficients of one unit may lie for it to be spelled out in another: the
 /// smallest of them is rounded to an integer on the scale of the largest.
@@ -50,14 +50,16 @@ impl Net {
         readers
     }
 
-    /// Affine copies of linear units that nothing else reads: the unit becomes the copy.
+    /// Affine copies of linear units: the unit becomes the copy, where everything else that
+    /// reads it weighs it by itself and can weigh the copy instead.
     fn fold_copies(&mut self) -> bool {
         let mut uses = vec![0u32; self.vars as usize];
         for node in &self.nodes {
             node.op.visit(|r| uses[r.var as usize] += 1);
         }
         self.output_refs().for_each(|r| uses[r.var as usize] += 1);
-        // Per variable, its only reader if that is a copy: (copy, factor, offset).
+        let weighed = self.weighed();
+        // Per variable, the only copy of it: (copy, factor, offset).
         let mut copies: HashMap<Var, (Var, f64, f64)> = HashMap::new();
         for node in &self.nodes {
             let NetOp::Sparse(units) = &node.op else {
@@ -66,8 +68,10 @@ impl Net {
             for (unit, var) in units.iter().zip(&node.outputs) {
                 if let ([(of, scale)], []) = (unit.terms.as_slice(), unit.products.as_slice())
                     && of.expr == VAR
-                    && uses[of.var as usize] == 1
+                    && uses[of.var as usize] == weighed[of.var as usize]
+                    && *scale != 0.0
                     && unit.clamp == FREE
+                    && !copies.contains_key(&of.var)
                 {
                     copies.insert(of.var, (*var, *scale, unit.bias));
                 }
@@ -102,6 +106,8 @@ impl Net {
         if folded.is_empty() {
             return false;
         }
+        copies.retain(|_, (copy, _, _)| folded.contains(copy));
+        self.weigh_copies(&copies);
         // The copies' own units go; the variables are now the producers'.
         let mut seen = HashSet::new();
         for node in &mut self.nodes {
@@ -119,6 +125,76 @@ impl Net {
             }
         }
         true
+    }
+
+    /// Per variable, how often it is read with a weight of its own.
+    pub(super) fn weighed(&self) -> Vec<u32> {
+        let mut weighed = vec![0u32; self.vars as usize];
+        let mut count = |r: &Ref| weighed[r.var as usize] += u32::from(r.expr == VAR);
+        for node in &self.nodes {
+            match &node.op {
+                NetOp::Dense(dense) => dense.inputs.iter().for_each(&mut count),
+                NetOp::Sparse(units) | NetOp::Sum(units) | NetOp::Exact(units) => {
+                    let terms = units.iter().flat_map(|unit| &unit.terms);
+                    terms.for_each(|(r, _)| count(r));
+                }
+                NetOp::Conv(_) | NetOp::Map { .. } | NetOp::Max(_) | NetOp::Trees(_) => {}
+            }
+        }
+        for (_, view) in &self.decisions {
+            if let View::Of { of, .. } = view {
+                count(of);
+            }
+        }
+        weighed
+    }
+
+    /// Replaces variables by their affine copies in everything but these copies.
+    fn weigh_copies(&mut self, copies: &HashMap<Var, (Var, f64, f64)>) {
+        // x = (copy − offset) / factor.
+        let inverse = |r: &Ref| {
+            let (copy, scale, offset) = copies.get(&r.var)?;
+            Some((Ref::bare(*copy), 1.0 / scale, -offset / scale))
+        };
+        for node in &mut self.nodes {
+            match &mut node.op {
+                NetOp::Dense(dense) => {
+                    for (column, input) in dense.inputs.iter_mut().enumerate() {
+                        let Some((copy, scale, offset)) = inverse(input) else {
+                            continue;
+                        };
+                        *input = copy;
+                        for (row, bias) in dense.weights.iter_mut().zip(&mut dense.bias) {
+                            *bias += row[column] * offset;
+                            row[column] *= scale;
+                        }
+                    }
+                }
+                NetOp::Sparse(units) | NetOp::Sum(units) | NetOp::Exact(units) => {
+                    for (unit, var) in units.iter_mut().zip(&node.outputs) {
+                        for (r, c) in &mut unit.terms {
+                            if let Some((copy, scale, offset)) = inverse(r)
+                                && copy.var != *var
+                            {
+                                *r = copy;
+                                unit.bias += *c * offset;
+                                *c *= scale;
+                            }
+                        }
+                    }
+                }
+                NetOp::Conv(_) | NetOp::Map { .. } | NetOp::Max(_) | NetOp::Trees(_) => {}
+            }
+        }
+        for (_, view) in &mut self.decisions {
+            if let View::Of { of, scale, offset } = view
+                && let Some((copy, factor, shift)) = inverse(of)
+            {
+                *of = copy;
+                *offset += *scale * shift;
+                *scale *= factor;
+            }
+        }
     }
 
     /// A dense or small sparse node that only one dense node reads is multiplied into it.
@@ -255,7 +331,7 @@ fn foldable(
                 .filter(free)
                 .collect()
         }
-        NetOp::Map { .. } | NetOp::Max(_) | NetOp::Trees(_) | NetOp::Sum(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -275,7 +351,7 @@ impl NetOp {
                 unit.products.iter_mut().for_each(|(_, _, c)| *c *= scale);
                 unit.bias = unit.bias * scale + offset;
             }
-            Self::Map { .. } | Self::Max(_) | Self::Trees(_) | Self::Sum(_) => {}
+            Self::Map { .. } | Self::Max(_) | Self::Trees(_) | Self::Sum(_) | Self::Exact(_) => {}
         }
     }
 }

@@ -47,10 +47,20 @@ pub(in crate::quantize) type Clamp = (f64, f64);
 /// No clamp.
 pub(in crate::quantize) const FREE: Clamp = (f64::NEG_INFINITY, f64::INFINITY);
 
+/// What the final form may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::quantize) struct Style {
+    /// Clamps from both sides become part of requantization; else they are tables.
+    pub(in crate::quantize) two_sided: bool,
+    /// Products read raw features; else one digit made of them.
+    pub(in crate::quantize) raw_products: bool,
+}
+
 /// A network under rewriting, and in its final form.
 #[derive(Clone, Debug)]
 pub(in crate::quantize) struct Net {
     pub(in crate::quantize) features: usize,
+    pub(in crate::quantize) style: Style,
     /// In order of evaluation.
     pub(in crate::quantize) nodes: Vec<NetNode>,
     /// Number of variables, some of which nothing defines any more.
@@ -104,6 +114,8 @@ pub(in crate::quantize) enum NetOp {
     Trees(NetTrees),
     /// Linear units that decisions alone read: they are not requantized.
     Sum(Vec<NetUnit>),
+    /// Sums of products that linear nodes alone read: exact digits, not requantized.
+    Exact(Vec<NetUnit>),
 }
 
 /// `clamp(bias + weights · inputs)`.
@@ -220,7 +232,7 @@ impl NetOp {
         match self {
             Self::Dense(dense) => dense.inputs.iter().for_each(|r| visit(*r)),
             Self::Conv(conv) => conv.inputs.iter().flatten().for_each(|r| visit(*r)),
-            Self::Sparse(units) | Self::Sum(units) => {
+            Self::Sparse(units) | Self::Sum(units) | Self::Exact(units) => {
                 units.iter().for_each(|unit| unit.visit(&mut visit));
             }
             Self::Map { inputs, .. } => inputs.iter().for_each(|var| visit(Ref::bare(*var))),
@@ -235,7 +247,7 @@ impl NetOp {
         match self {
             Self::Dense(dense) => dense.inputs.iter_mut().for_each(apply),
             Self::Conv(conv) => conv.inputs.iter_mut().flatten().for_each(apply),
-            Self::Sparse(units) | Self::Sum(units) => {
+            Self::Sparse(units) | Self::Sum(units) | Self::Exact(units) => {
                 for unit in units {
                     unit.terms.iter_mut().for_each(|(r, _)| apply(r));
                     for (a, b, _) in &mut unit.products {
@@ -265,7 +277,9 @@ impl NetOp {
             Self::Dense(dense) => dense.clamps[index],
             Self::Conv(conv) => conv.clamps[index],
             Self::Sparse(units) => units[index].clamp,
-            Self::Map { .. } | Self::Max(_) | Self::Trees(_) | Self::Sum(_) => FREE,
+            Self::Map { .. } | Self::Max(_) | Self::Trees(_) | Self::Sum(_) | Self::Exact(_) => {
+                FREE
+            }
         }
     }
 
@@ -274,7 +288,7 @@ impl NetOp {
             Self::Dense(dense) => dense.clamps[index] = clamp,
             Self::Conv(conv) => conv.clamps[index] = clamp,
             Self::Sparse(units) => units[index].clamp = clamp,
-            Self::Map { .. } | Self::Max(_) | Self::Trees(_) | Self::Sum(_) => {}
+            Self::Map { .. } | Self::Max(_) | Self::Trees(_) | Self::Sum(_) | Self::Exact(_) => {}
         }
     }
 }
@@ -291,7 +305,7 @@ impl NetUnit {
 
 impl Net {
     /// The network that computes wires of `graph`: `scores` requantized, `decisions` as they
-    /// come; clamps from both sides become part of requantization if `two_sided`, else tables.
+    /// come.
     ///
     /// # Errors
     /// Operators that cannot be quantized.
@@ -299,9 +313,9 @@ impl Net {
         graph: &FloatGraph,
         scores: &[WireId],
         decisions: &[WireId],
-        two_sided: bool,
+        style: Style,
     ) -> Result<Self, QuantizeError> {
-        let mut net = lower::lower(graph, scores, decisions, two_sided)?;
+        let mut net = lower::lower(graph, scores, decisions, style)?;
         net.merge();
         net.fuse();
         net.finish();

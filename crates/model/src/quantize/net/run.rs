@@ -28,7 +28,7 @@ impl Net {
                     units.map(|(row, bias)| bias + dot(row, &x)).collect()
                 }
                 NetOp::Conv(conv) => conv.run(&values),
-                NetOp::Sparse(units) | NetOp::Sum(units) => units
+                NetOp::Sparse(units) | NetOp::Sum(units) | NetOp::Exact(units) => units
                     .iter()
                     .map(|unit| {
                         let x = |var: u32| values[var as usize];
@@ -74,7 +74,7 @@ impl Net {
         let nodes = self.nodes.iter().map(|node| match &node.op {
             NetOp::Dense(dense) => dense.weights.len() * dense.inputs.len(),
             NetOp::Conv(conv) => conv.plane() * conv.weights.len(),
-            NetOp::Sparse(units) | NetOp::Sum(units) => units
+            NetOp::Sparse(units) | NetOp::Sum(units) | NetOp::Exact(units) => units
                 .iter()
                 .map(|unit| 1 + unit.terms.len() + 2 * unit.products.len())
                 .sum(),

@@ -63,7 +63,7 @@ impl Classes {
                     let right = several().flat_map(|unit| unit.products.iter().map(|p| p.1.var));
                     sets.join_all(right);
                 }
-                NetOp::Dense(_) | NetOp::Trees(_) | NetOp::Sum(_) => {}
+                NetOp::Dense(_) | NetOp::Trees(_) | NetOp::Sum(_) | NetOp::Exact(_) => {}
             }
         }
         let mut classes = Self {
@@ -78,7 +78,7 @@ impl Classes {
     fn number(&mut self, net: &Net, sets: &mut Sets) {
         let mut of_root = vec![None; net.vars as usize];
         for node in &net.nodes {
-            if matches!(node.op, NetOp::Trees(_) | NetOp::Sum(_)) {
+            if matches!(node.op, NetOp::Trees(_) | NetOp::Sum(_) | NetOp::Exact(_)) {
                 continue;
             }
             for var in &node.outputs {
@@ -108,7 +108,7 @@ impl Classes {
                         with(*output, &mut |class| class.tables.push((index, *expr)));
                     }
                 }
-                NetOp::Sparse(units) => {
+                NetOp::Sparse(units) | NetOp::Exact(units) => {
                     for (a, b, _) in units.iter().flat_map(|unit| &unit.products) {
                         with(a.var, &mut |class| class.whole_zero = true);
                         with(b.var, &mut |class| class.whole_zero = true);

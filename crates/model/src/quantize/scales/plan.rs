@@ -202,9 +202,14 @@ impl Round<'_, '_> {
                         });
                     }
                 }
-                NetOp::Trees(_) | NetOp::Sum(_) => {
+                NetOp::Trees(_) => {
                     for var in &node.outputs {
                         self.values[*var as usize] = planner.sums[*var as usize];
+                    }
+                }
+                NetOp::Sum(units) | NetOp::Exact(units) => {
+                    for (unit, var) in units.iter().zip(&node.outputs) {
+                        self.values[*var as usize] = self.unit(unit);
                     }
                 }
             }
@@ -533,7 +538,11 @@ impl Round<'_, '_> {
                     })
                     .collect()
             }
-            NetOp::Map { .. } | NetOp::Max(_) | NetOp::Trees(_) | NetOp::Sum(_) => {
+            NetOp::Map { .. }
+            | NetOp::Max(_)
+            | NetOp::Trees(_)
+            | NetOp::Sum(_)
+            | NetOp::Exact(_) => {
                 vec![0.0; reach.len()]
             }
         }

@@ -9,6 +9,8 @@ const ROUNDING_ROOM: f64 = 1.05;
 /// A unit that calibration hardly activates gets this part of its negative range, so that it
 /// still answers, coarsely, where the box goes beyond the calibration.
 const SILENT_SHARE: f64 = 0.25;
+/// Times its calibrated range that a table's values may span for all of them to be held.
+const WIDE: f64 = 8.0;
 /// Points by which a function is looked at.
 const POINTS: usize = 256;
 
@@ -114,7 +116,7 @@ pub(super) fn table(
     if all.is_empty() {
         return seen;
     }
-    if choice.wide_tables {
+    if choice.wide_tables && all.width() <= WIDE * seen.width() {
         return all;
     }
     let range = units(seen, all, (f64::NEG_INFINITY, f64::INFINITY), choice);
