@@ -18,8 +18,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use haloracle_circuit::{CompileError, Lowered, Shape, compile, reopen};
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use haloracle_circuit::commitment::{Domain, commit, digit_words};
+use haloracle_circuit::{CompileError, Lowered, Shape, compile, field, reopen};
 use haloracle_model::IntegerModel;
+use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, FileError, keccak};
@@ -58,6 +61,16 @@ struct Manifest {
     onnx_hash: String,
     /// keccak-256 of each file, by name.
     files: BTreeMap<String, String>,
+}
+
+/// Salt of the commitment to private weights: whoever has it and the weights can prove.
+const SECRET_FILE: &str = "secret.json";
+
+/// `secret.json`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Secret {
+    model_salt: String,
 }
 
 /// What `compile` puts into a bundle.
@@ -149,12 +162,19 @@ impl Bundle {
             return Err(BundleError::Exists(dir.to_owned()));
         }
         let program = compile(parts.model, parts.shape)?;
-        let contents: [(&str, Vec<u8>); 4] = [
+        let mut contents: Vec<(&str, Vec<u8>)> = vec![
             ("model.json", json(parts.model)?),
             ("layout.json", json(&Layout::new(parts.model, &program))?),
             ("report.json", parts.report_json.to_vec()),
             ("report.html", parts.report_html.to_vec()),
         ];
+        if parts.model.privacy.weights {
+            let salt = field::to_word(&Fr::random(OsRng));
+            let secret = Secret {
+                model_salt: format!("0x{}", hex::encode(salt)),
+            };
+            contents.push((SECRET_FILE, json(&secret)?));
+        }
         let manifest = Manifest {
             format: FORMAT.into(),
             compiler: COMPILER_VERSION.into(),
@@ -227,6 +247,68 @@ impl Bundle {
         })
     }
 
+    /// Salt of the commitment to private weights; zero if the weights are public.
+    ///
+    /// # Errors
+    /// A bundle without the secret, or damage.
+    pub fn model_salt(&self) -> Result<[u8; 32], BundleError> {
+        if !self.model.privacy.weights {
+            return Ok([0; 32]);
+        }
+        let bytes = self.file(SECRET_FILE)?;
+        let secret: Secret = serde_json::from_slice(&bytes)
+            .map_err(|error| self.damaged(format!("{SECRET_FILE}: {error}")))?;
+        let digits = secret.model_salt.strip_prefix("0x").unwrap_or_default();
+        let mut salt = [0; 32];
+        hex::decode_to_slice(digits, &mut salt)
+            .ok()
+            .filter(|()| field::from_word(&salt).is_some())
+            .ok_or_else(|| self.damaged(format!("{SECRET_FILE} holds no salt")))?;
+        Ok(salt)
+    }
+
+    /// Commitment to private weights; zero if they are public.
+    ///
+    /// # Errors
+    /// As [`Self::model_salt`].
+    pub fn model_commitment(&self) -> Result<[u8; 32], BundleError> {
+        let salt = field::from_word(&self.model_salt()?);
+        if !self.model.privacy.weights {
+            return Ok([0; 32]);
+        }
+        let salt = salt.ok_or_else(|| self.damaged(format!("{SECRET_FILE} holds no salt")))?;
+        let words = digit_words(&self.model.parameters(), self.model.digit_bits);
+        Ok(field::to_word(&commit(Domain::Model, salt, &words)))
+    }
+
+    /// keccak-256 of a file as it is published: for private weights behind the model's salt, so
+    /// that nobody can test a guess of the file.
+    ///
+    /// # Errors
+    /// As [`Self::file`] and [`Self::model_salt`].
+    pub fn published_hash(&self, name: &str) -> Result<[u8; 32], BundleError> {
+        self.published(&keccak(&self.file(name)?))
+    }
+
+    /// As [`Self::published_hash`], of the ONNX file.
+    ///
+    /// # Errors
+    /// As [`Self::model_salt`].
+    pub fn published_onnx_hash(&self) -> Result<[u8; 32], BundleError> {
+        let digits = self.onnx_hash().strip_prefix("0x").unwrap_or_default();
+        let mut hash = [0; 32];
+        hex::decode_to_slice(digits, &mut hash)
+            .map_err(|_| self.damaged("manifest.json: onnx_hash".into()))?;
+        self.published(&hash)
+    }
+
+    fn published(&self, hash: &[u8; 32]) -> Result<[u8; 32], BundleError> {
+        if !self.model.privacy.weights {
+            return Ok(*hash);
+        }
+        Ok(keccak(&[self.model_salt()?, *hash].concat()))
+    }
+
     /// Where the bundle lies.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -284,7 +366,9 @@ impl Bundle {
     /// # Errors
     /// An SRS that is too small; a full disk.
     pub fn setup(&mut self, srs: &Srs) -> Result<Keys, BundleError> {
-        let keys = Keys::generate_for(Arc::clone(&self.model), self.program.clone(), srs)?;
+        let mut keys = Keys::generate_for(Arc::clone(&self.model), self.program.clone(), srs)?;
+        let salt = field::from_word(&self.model_salt()?);
+        keys.set_model_salt(salt.unwrap_or_default());
         for name in KEY_FILES {
             self.manifest.files.remove(name);
         }
@@ -366,7 +450,9 @@ impl Bundle {
         let proving = proving_key::read(&bytes, self.program.shape(), self.program.k())
             .map_err(|what| self.damaged(format!("pk.bin: {what}")))?;
         let model = Arc::clone(&self.model);
-        let keys = Keys::assemble(model, self.program.clone(), srs, proving);
+        let mut keys = Keys::assemble(model, self.program.clone(), srs, proving);
+        let salt = field::from_word(&self.model_salt()?);
+        keys.set_model_salt(salt.unwrap_or_default());
         if *keys.verifying_key() != verifying || verifying.k() != self.program.k() {
             return Err(self.damaged("pk.bin and vk.bin are keys of different circuits".into()));
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use halo2_proofs::halo2curves::bn256::{Bn256, Fr, G1Affine};
+use halo2_proofs::halo2curves::ff::Field;
 use halo2_proofs::plonk::{self, create_proof, keygen_pk2, keygen_vk_custom};
 use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
 use halo2_proofs::poly::kzg::multiopen::{ProverSHPLONK, VerifierSHPLONK};
@@ -30,6 +31,7 @@ pub struct Keys {
     proving: plonk::ProvingKey<G1Affine>,
     verifying: VerifyingKey,
     digest: Fr,
+    model_salt: Fr,
 }
 
 /// Why keys cannot be made.
@@ -57,6 +59,12 @@ pub enum ProveError {
     /// The input is not of the domain, or keys and model differ.
     #[error(transparent)]
     Witness(#[from] WitnessError),
+    /// Private inputs without a salt.
+    #[error("the model's inputs are private: give the salt of their commitment")]
+    NoSalt,
+    /// A salt that is no field element.
+    #[error("the salt is not below the field's modulus: draw 32 random bytes, the first below 0x30")]
+    BadSalt,
     /// A witness of the other shape.
     #[error("the keys are of the {0} shape, the witness is not")]
     OtherShape(Shape),
@@ -174,7 +182,13 @@ impl Keys {
             proving,
             verifying,
             digest,
+            model_salt: Fr::ZERO,
         }
+    }
+
+    /// Sets the salt of the commitment to private weights.
+    pub(crate) fn set_model_salt(&mut self, salt: Fr) {
+        self.model_salt = salt;
     }
 
     /// The verifying key.
@@ -204,9 +218,36 @@ impl Keys {
     /// Runs the model on `raw`, proves the run under the statement `tag`, and verifies the proof.
     ///
     /// # Errors
-    /// An input outside the domain; keys that do not belong to the model.
+    /// An input outside the domain; keys that do not belong to the model; a model whose inputs
+    /// are private, which needs [`Self::prove_private`].
     pub fn prove(&self, raw: &[i64], tag: &Word) -> Result<Proof, ProveError> {
-        let witness = self.program.witness(&self.model, raw, Salts::NONE, tag)?;
+        if self.model.privacy.inputs {
+            return Err(ProveError::NoSalt);
+        }
+        self.prove_salted(raw, Fr::ZERO, tag)
+    }
+
+    /// [`Self::prove`] for private inputs, committed to under `salt`: 32 random bytes below the
+    /// field's modulus, used for one request only.
+    ///
+    /// # Errors
+    /// As [`Self::prove`]; a salt that is not below the modulus.
+    pub fn prove_private(
+        &self,
+        raw: &[i64],
+        salt: &Word,
+        tag: &Word,
+    ) -> Result<Proof, ProveError> {
+        let salt = field::from_word(salt).ok_or(ProveError::BadSalt)?;
+        self.prove_salted(raw, salt, tag)
+    }
+
+    fn prove_salted(&self, raw: &[i64], input: Fr, tag: &Word) -> Result<Proof, ProveError> {
+        let salts = Salts {
+            input,
+            model: self.model_salt,
+        };
+        let witness = self.program.witness(&self.model, raw, salts, tag)?;
         let proof = self.prove_witness(witness)?;
         self.verify(&proof).map_err(ProveError::SelfCheck)?;
         Ok(proof)

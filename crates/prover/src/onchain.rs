@@ -28,6 +28,10 @@ pub struct OnChain {
     pub graph_hash: String,
     /// Hash of the ONNX file.
     pub onnx_hash: String,
+    /// Commitment to private weights; zero if they are public.
+    pub model_commitment: String,
+    /// Whether the input instance is a commitment.
+    pub private_inputs: bool,
     /// Hash of `report.json`.
     pub report_hash: String,
     /// Compiler that made the key.
@@ -48,7 +52,7 @@ impl OnChain {
     /// Collects what key, SRS and bundle say.
     pub(crate) fn new(bundle: &Bundle, key: &VerifyingKey, srs: &Srs) -> Result<Self, BundleError> {
         let hexed = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
-        let hashed = |name| bundle.file(name).map(|bytes| hexed(&keccak(&bytes)));
+        let hashed = |name| bundle.published_hash(name).map(|hash| hexed(&hash));
         let model = bundle.model();
         Ok(Self {
             vk_data: hexed(&key.to_data()),
@@ -58,7 +62,9 @@ impl OnChain {
             srs_hash: hexed(&srs.hash()),
             srs_unsafe: srs.is_unsafe(),
             graph_hash: hashed("model.json")?,
-            onnx_hash: bundle.onnx_hash().to_owned(),
+            onnx_hash: hexed(&bundle.published_onnx_hash()?),
+            model_commitment: hexed(&bundle.model_commitment()?),
+            private_inputs: model.privacy.inputs,
             report_hash: hashed("report.json")?,
             compiler_version: bundle.compiler().to_owned(),
             digit_bits: model.digit_bits,

@@ -3,9 +3,7 @@
 use alloy::primitives::B256;
 use haloracle_agent::registration::{Privacy, route, schema_of};
 use haloracle_contracts::{ModelSpec, Schema, statement};
-use haloracle_prover::{Bundle, Srs, VerifyingKey, files::keccak};
-
-use crate::text::unhex;
+use haloracle_prover::{Bundle, Srs, VerifyingKey};
 
 /// A model as it is registered.
 #[derive(Clone, Debug)]
@@ -22,16 +20,16 @@ impl Registration {
     /// Collects everything from the files of `bundle`, for the key `key` under `srs`.
     pub(crate) fn new(bundle: &Bundle, key: &VerifyingKey, srs: &Srs) -> eyre::Result<Self> {
         let vk_data = key.to_data();
-        let privacy = Privacy::of(bundle);
+        let privacy = Privacy::of(bundle)?;
         let schema = schema_of(bundle.model(), privacy)?;
-        let hash = |name: &str| -> eyre::Result<B256> { Ok(keccak(&bundle.file(name)?).into()) };
+        let hash = |name: &str| -> eyre::Result<B256> { Ok(bundle.published_hash(name)?.into()) };
         let spec = ModelSpec {
             route: route(key, srs),
             vkHash: statement::vk_hash(&vk_data),
             schemaHash: statement::schema_hash(&schema),
             modelCommitment: privacy.model_commitment,
             graphHash: hash("model.json")?,
-            onnxHash: B256::try_from(unhex(bundle.onnx_hash())?.as_slice())?,
+            onnxHash: bundle.published_onnx_hash()?.into(),
             srsHash: srs.hash().into(),
             reportHash: hash("report.json")?,
             compilerVersion: bundle.compiler().to_owned(),

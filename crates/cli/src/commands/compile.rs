@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use eyre::{WrapErr, bail};
 use haloracle_model::report::ErrorStats;
+use haloracle_model::quantize::heads::Head;
 use haloracle_model::{Dataset, Options, SchemaSpec, quantize};
-use haloracle_prover::{Bundle, BundleParts, layout::Layout};
+use haloracle_prover::{Bundle, BundleParts, layout::Layout, Shape};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -43,10 +44,16 @@ pub(crate) struct CompileArgs {
     /// Name of the model; the file's name if absent
     #[arg(long)]
     name: Option<String>,
-    /// Keep the weights secret (not available yet)
+    /// What the model answers: score, class, band:EDGE,EDGE,… or threshold:VALUE
+    #[arg(long = "answer", value_name = "HEAD", default_value = "score")]
+    head: Head,
+    /// Machine shape, narrow or wide; the one that suits the model if absent
+    #[arg(long, value_name = "SHAPE")]
+    shape: Option<Shape>,
+    /// Keep weights and biases secret: the chain sees a salted commitment
     #[arg(long)]
     private_model: bool,
-    /// Keep the inputs secret (not available yet)
+    /// Keep the inputs secret: the chain sees a salted commitment per request
     #[arg(long)]
     private_input: bool,
     /// Answer several inputs in one proof (not available yet)
@@ -61,6 +68,7 @@ pub(crate) struct CompileArgs {
 struct CompileReport {
     bundle: PathBuf,
     name: String,
+    shape: Shape,
     k: u32,
     rows: usize,
     usable_rows: usize,
@@ -82,7 +90,11 @@ impl fmt::Display for CompileReport {
         writeln!(f, "bundle     {}", self.bundle.display())?;
         writeln!(f, "model      {}, {} features", self.name, self.features)?;
         let (rows, usable) = (self.rows, self.usable_rows);
-        writeln!(f, "circuit    k = {}, {rows} of {usable} rows used", self.k)?;
+        writeln!(
+            f,
+            "circuit    {}, k = {}, {rows} of {usable} rows used",
+            self.shape, self.k
+        )?;
         let (bits, digits) = (self.digit_bits, self.input_digits);
         writeln!(
             f,
@@ -146,21 +158,17 @@ impl CompileArgs {
             min_agreement: self.min_agreement.unwrap_or(default.min_agreement),
             margin: self.margin.unwrap_or(default.margin),
             schema: schema.transpose()?,
+            head: self.head.clone(),
         })
     }
 
     /// Runs the command.
     pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
-        for (asked, option) in [
-            (self.private_model, "--private-model"),
-            (self.private_input, "--private-input"),
-            (self.batch.is_some(), "--batch"),
-        ] {
-            if asked {
-                bail!(
-                    "{option} is not available yet: inputs and weights are public, one per proof"
-                );
-            }
+        if self.batch.is_some() {
+            bail!("--batch is not available yet: a proof answers one input");
+        }
+        if self.shape == Some(Shape::Narrow) && (self.private_model || self.private_input) {
+            bail!("the narrow shape keeps nothing secret; leave --shape away");
         }
         must_not_exist(&self.output)?;
         let start = Instant::now();
@@ -173,14 +181,21 @@ impl CompileArgs {
         }
         let data = Dataset::read(&self.calibration)?;
         working.now("quantizing");
-        let (model, report) = quantize(&float, &data, &options)?;
+        let (mut model, report) = quantize(&float, &data, &options)?;
+        if self.private_input {
+            model = model.with_private_inputs();
+        }
+        if self.private_model {
+            model = model.with_private_weights()?;
+        }
+        model.check_complete()?;
         working.now("laying out the circuit");
         let report_json = serde_json::to_vec_pretty(&report).wrap_err("could not encode")?;
         let bundle = create(
             &self.output,
             BundleParts {
                 model: &model,
-                shape: None,
+                shape: self.shape,
                 onnx: &onnx,
                 report_json: &report_json,
                 report_html: report.to_html().as_bytes(),
@@ -191,6 +206,7 @@ impl CompileArgs {
         ui.data(&CompileReport {
             bundle: self.output,
             name: model.name.clone(),
+            shape: layout.shape,
             k: layout.k,
             rows: layout.rows,
             usable_rows: layout.usable_rows,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use eyre::WrapErr;
+use eyre::{WrapErr, bail};
 use haloracle_prover::Bundle;
 use serde::Serialize;
 
@@ -28,6 +28,9 @@ pub(crate) struct ProveArgs {
     /// Statement that the proof is bound to: 32 bytes; on chain, request and payee
     #[arg(long, value_name = "HEX", value_parser = word)]
     statement: Option<[u8; 32]>,
+    /// Salt of the commitment to private inputs: 32 random bytes, used for one request
+    #[arg(long, value_name = "HEX", value_parser = word)]
+    salt: Option<[u8; 32]>,
     /// Where the proof goes
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -80,7 +83,14 @@ impl ProveArgs {
         let loaded = start.elapsed();
         working.now("proving");
         let statement = self.statement.unwrap_or_default();
-        let proof = keys.prove(&row.raw, &statement)?;
+        let proof = match (&self.salt, bundle.model().privacy.inputs) {
+            (Some(salt), true) => keys.prove_private(&row.raw, salt, &statement)?,
+            (None, false) => keys.prove(&row.raw, &statement)?,
+            (None, true) => {
+                bail!("the model's inputs are private: give the salt of their commitment, --salt")
+            }
+            (Some(_), false) => bail!("--salt is for private inputs, this model's are public"),
+        };
         let proved = start.elapsed() - loaded;
         drop(working);
         let compact = proof
