@@ -5,6 +5,7 @@
 //! halo2 does not notice an unsatisfied circuit.
 
 pub mod bundle;
+pub mod create;
 pub mod field_reduce;
 pub mod files;
 pub mod key;
@@ -23,5 +24,6 @@ pub use key::VerifyingKey;
 pub use keys::{Keys, ProveError, SetupError, VerifyError, verify};
 pub use proof::Proof;
 pub use haloracle_circuit::Shape;
+pub use haloracle_circuit::commitment::commit_input;
 pub use shape::shape_hash;
 pub use srs::{ImportOptions, ImportProblem, Pin, Srs, SrsError};
