@@ -5,7 +5,7 @@ FORGE := $(BIN)/forge-$(PLATFORM)/bin/forge
 CARGO := cargo
 HALORACLE := target/release/haloracle
 
-.PHONY: demo test test-slow lint bench fixtures tools contracts binary
+.PHONY: demo test test-slow lint fuzz bench fixtures tools contracts binary
 
 # A real request, a real proof, a collateral factor moved; forged proofs rejected.
 demo: contracts binary
@@ -26,6 +26,11 @@ lint: tools
 	tools/check-licences
 	$(FORGE) fmt --check
 	npx --no-install solhint --max-warnings 0 'contracts/**/*.sol' 'script/**/*.sol'
+
+# Every parser, coverage-guided, for T seconds in all; after `make test` only our crates compile.
+T := 60
+fuzz:
+	tools/fuzz $(T)
 
 bench: binary
 	$(HALORACLE) bench
