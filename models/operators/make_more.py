@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 HERE = Path(__file__).resolve().parent
-FAMILIES = ("linear", "shape", "nonlinear", "pooling", "comparison", "recurrent", "quantized", "ml", "trees")
+FAMILIES = ("linear", "shape", "nonlinear", "pooling", "comparison", "recurrent", "quantized", "ml", "trees", "further", "combinations")
 ROWS = 16
 TOLERANCE = 1e-5
 

@@ -15,6 +15,9 @@ use crate::tensor::{BOOL, DOUBLE, FLOAT, Tensor};
 use crate::value::{Elem, Kind, Value};
 use crate::{ML_OPSETS, OPSETS};
 
+/// Most elements of all tensors that nodes compute: a limit on memory and time.
+const MAX_TOTAL_ELEMENTS: usize = 1 << 27;
+
 /// What a file gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
@@ -89,6 +92,15 @@ pub(crate) fn read(file: &str, name: &str, model: &ModelProto) -> Result<Importe
         let value = Value::wires(input.dims.clone(), elems, input.kind.clone());
         values.insert(&input.name, value);
     }
+    // How many nodes still read a name; tensors that no node will read are let go.
+    let mut readers: HashMap<&str, usize> = HashMap::new();
+    for name in order.iter().flat_map(|index| &graph.node[*index].input) {
+        *readers.entry(name).or_default() += 1;
+    }
+    for name in &names {
+        *readers.entry(name).or_default() += 1;
+    }
+    let mut budget = MAX_TOTAL_ELEMENTS;
     for index in &order {
         let node = &graph.node[*index];
         for name in node.input.iter().filter(|name| !name.is_empty()) {
@@ -108,8 +120,21 @@ pub(crate) fn read(file: &str, name: &str, model: &ModelProto) -> Result<Importe
             &mut notes,
         )?;
         for (name, value) in node.output.iter().zip(results) {
-            if !name.is_empty() {
+            budget = budget.checked_sub(value.len()).ok_or_else(|| {
+                wrong(format!(
+                    "computes tensors of more than {MAX_TOTAL_ELEMENTS} elements in all"
+                ))
+            })?;
+            if !name.is_empty() && readers.contains_key(name.as_str()) {
                 values.insert(name, value);
+            }
+        }
+        for name in &node.input {
+            if let Some(left) = readers.get_mut(name.as_str()) {
+                *left -= 1;
+                if *left == 0 {
+                    values.remove(name.as_str());
+                }
             }
         }
     }

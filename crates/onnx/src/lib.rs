@@ -10,6 +10,7 @@
 
 mod builder;
 mod call;
+mod docs;
 mod error;
 mod graph;
 mod inputs;
@@ -32,6 +33,7 @@ use haloracle_model::FloatModel;
 use haloracle_model::graph::FloatGraph;
 use prost::Message;
 
+pub use docs::operators_page;
 pub use error::OnnxError;
 pub use graph::Imported;
 pub use inputs::InputTensor;

@@ -114,3 +114,13 @@ fn onnx_ml() {
 fn trees() {
     family("trees", 65);
 }
+
+#[test]
+fn further_operators() {
+    family("further", 45);
+}
+
+#[test]
+fn combinations() {
+    family("combinations", 25);
+}

@@ -265,7 +265,7 @@ pub(super) fn scatter_nd(call: &mut Call<'_>) -> Outcome {
             order[start + at] = value.len() + nth * inner + at;
         }
     }
-    let all = super::shape::side_by_side(&[value, updates])?;
+    let all = super::join::side_by_side(&[value, updates])?;
     Ok(vec![all.select(dims.to_vec(), &order)])
 }
 

@@ -191,7 +191,7 @@ pub(super) fn choose(call: &mut Call<'_>) -> Outcome {
     let (at_c, at_a, at_b) = (spread(condition), spread(a), spread(b));
     if let Value::Constant(condition) = condition {
         // A choice of elements, once both sides lie in one list.
-        let all = super::shape::side_by_side(&[a, b])?;
+        let all = super::join::side_by_side(&[a, b])?;
         let truth = condition.reals()?;
         let order: Vec<usize> = (0..at_c.len())
             .map(|at| {

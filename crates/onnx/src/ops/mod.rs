@@ -5,6 +5,7 @@ mod constant;
 mod conv;
 mod function;
 mod gather;
+mod join;
 mod linear;
 mod logic;
 mod ml;
@@ -14,7 +15,9 @@ mod quantized;
 mod recurrent;
 mod reduce;
 mod registry;
+mod resize;
 mod shape;
+mod slice;
 mod softmax;
 mod window;
 

@@ -1,8 +1,8 @@
 //! The list of all operators, which errors, documentation and the command line show.
 
 use super::{
-    arithmetic, constant, conv, function, gather, linear, logic, ml, norm, pool, quantized,
-    recurrent, reduce, shape, softmax,
+    arithmetic, constant, conv, function, gather, join, linear, logic, ml, norm, pool, quantized,
+    recurrent, reduce, resize, shape, slice, softmax,
 };
 use crate::call::Import;
 use crate::graph::own;
@@ -52,14 +52,16 @@ operators! {
         onnx "Neg" "" arithmetic::neg;
         onnx "ReduceMean" "" reduce::mean;
         onnx "ReduceSum" "" reduce::sum;
+        onnx "Resize" "nearest and linear, constant scales or sizes" resize::resize;
         onnx "Sub" "" arithmetic::sub;
         onnx "Sum" "" arithmetic::sum;
+        onnx "Upsample" "nearest and linear, constant scales" resize::resize;
     }
     "Shape" {
         onnx "Cast" "to float32, float64, bool, integers" constant::cast;
         onnx "CastLike" "as Cast" constant::cast_like;
         onnx "Compress" "constant condition" reduce::compress;
-        onnx "Concat" "" shape::concat;
+        onnx "Concat" "" join::concat;
         onnx "Constant" "" constant::constant;
         onnx "ConstantOfShape" "constant shape" constant::constant_of_shape;
         onnx "DepthToSpace" "" shape::depth_to_space;
@@ -71,19 +73,19 @@ operators! {
         onnx "GatherND" "constant indices" gather::gather_nd;
         onnx "Identity" "" shape::identity;
         onnx "OneHot" "constants" gather::one_hot;
-        onnx "Pad" "constant pads" shape::pad;
+        onnx "Pad" "constant pads" slice::pad;
         onnx "Range" "constants" constant::range;
         onnx "Reshape" "constant shape" shape::reshape;
         onnx "ScatterND" "constant indices; no reduction" gather::scatter_nd;
         onnx "Shape" "" constant::shape;
         onnx "Size" "" constant::size;
-        onnx "Slice" "constant starts, ends and steps" shape::slice;
+        onnx "Slice" "constant starts, ends and steps" slice::slice;
         onnx "SpaceToDepth" "" shape::space_to_depth;
-        onnx "Split" "constant sizes" shape::split;
+        onnx "Split" "constant sizes" join::split;
         onnx "Squeeze" "constant axes" shape::squeeze;
         onnx "Tile" "constant repeats" shape::tile;
         onnx "Transpose" "" shape::transpose;
-        onnx "Trilu" "constant diagonal" shape::trilu;
+        onnx "Trilu" "constant diagonal" slice::trilu;
         onnx "Unsqueeze" "constant axes" shape::unsqueeze;
     }
     "Non-linear" {
@@ -177,9 +179,9 @@ operators! {
         ml "LinearRegressor" "" ml::linear::regressor;
         ml "Normalizer" "" ml::features::normalizer;
         ml "OneHotEncoder" "integer categories; zeros 1" ml::features::one_hot_encoder;
-        ml "Scaler" "" ml::features::scaler;
         ml "SVMClassifier" "kernels LINEAR, POLY, RBF, SIGMOID; probabilities of two classes" ml::svm::classifier;
         ml "SVMRegressor" "kernels LINEAR, POLY, RBF, SIGMOID" ml::svm::regressor;
+        ml "Scaler" "" ml::features::scaler;
         ml "TreeEnsemble" "" ml::tree_ensemble::tree_ensemble;
         ml "TreeEnsembleClassifier" "" ml::trees::classifier;
         ml "TreeEnsembleRegressor" "" ml::trees::regressor;

@@ -10,14 +10,14 @@ use haloracle_model::Dataset;
 use haloracle_model::graph::{FloatGraph, Task};
 
 /// A file of the project's models.
-pub fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../models")
         .join(name)
 }
 
 /// All models of a folder, in order of their names.
-pub fn models(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn models(folder: &str) -> Vec<PathBuf> {
     let mut models: Vec<PathBuf> = std::fs::read_dir(path(folder))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -28,7 +28,7 @@ pub fn models(folder: &str) -> Vec<PathBuf> {
 }
 
 /// onnxruntime's classes, where the file has them.
-pub fn labels(npz: &Path) -> Option<Vec<i64>> {
+pub(crate) fn labels(npz: &Path) -> Option<Vec<i64>> {
     let bytes = std::fs::read(npz).unwrap();
     let mut archive = npyz::npz::NpzArchive::new(Cursor::new(bytes)).unwrap();
     let labels = archive.by_name("label").unwrap()?;
@@ -36,7 +36,7 @@ pub fn labels(npz: &Path) -> Option<Vec<i64>> {
 }
 
 /// The class that a graph's outputs mean.
-pub fn class(graph: &FloatGraph, outputs: &[f64]) -> i64 {
+pub(crate) fn class(graph: &FloatGraph, outputs: &[f64]) -> i64 {
     match graph.task {
         Task::Threshold(thousandths) => i64::from(outputs[0] > f64::from(thousandths) / 1000.0),
         _ => (1..outputs.len()).fold(0, |best, at| {
@@ -51,7 +51,7 @@ pub fn class(graph: &FloatGraph, outputs: &[f64]) -> i64 {
 
 /// Runs a model on its golden rows: every number within `tolerance` of the largest output, every
 /// class onnxruntime's.
-pub fn check(path: &Path, tolerance: f64) {
+pub(crate) fn check(path: &Path, tolerance: f64) {
     let name = path.display();
     let imported = haloracle_onnx::load_graph(path).unwrap();
     let graph = imported.graph;

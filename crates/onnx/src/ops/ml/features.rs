@@ -4,7 +4,7 @@ use haloracle_model::graph::{BranchMode, Function, Step};
 
 use crate::builder::{Builder, Combo, Pending};
 use crate::call::{Call, Outcome};
-use crate::ops::shape::join;
+use crate::ops::join::join;
 use crate::shape::groups;
 use crate::value::{Elem, Kind, Value};
 

@@ -1,5 +1,6 @@
 //! Operators of ONNX-ML, as onnxruntime computes them.
 
+mod binary;
 pub(super) mod features;
 mod forest;
 pub(super) mod labels;

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use haloracle_model::graph::{Aggregate, BranchMode, FloatTrees, Function, Task};
+use haloracle_model::graph::{Aggregate, BranchMode, FloatTrees};
 
+use super::binary::binary;
 use super::forest::{Features, RawNode, tree};
 use super::labels::class_labels;
 use super::post::{Post, regression, transform};
-use crate::builder::{Decision, Pending};
 use crate::call::{Call, Outcome};
 use crate::value::{Elem, Kind, Value};
 
@@ -37,11 +37,11 @@ pub(super) struct Ensemble {
 }
 
 /// The weights at leaves: (tree, node) to (target, weight).
-struct Weights {
+pub(super) struct Weights {
     by_node: HashMap<(i64, i64), Vec<(u32, f32)>>,
     /// Targets that have weights, ascending.
-    targets: Vec<u32>,
-    all_positive: bool,
+    pub(super) targets: Vec<u32>,
+    pub(super) all_positive: bool,
     /// Targets that only some leaves have.
     partial: bool,
 }
@@ -348,92 +348,4 @@ pub(in crate::ops) fn classifier(call: &mut Call<'_>) -> Outcome {
         return Ok(vec![label, Value::float(vec![1, classes], scores)]);
     }
     binary(call, &ensemble, &weights, &row, &base, post, &labels)
-}
-
-/// Two classes, as onnxruntime tells the cases apart.
-fn binary(
-    call: &mut Call<'_>,
-    ensemble: &Ensemble,
-    weights: &Weights,
-    row: &[Elem],
-    base: &[f32],
-    post: Post,
-    labels: &super::labels::Labels,
-) -> Outcome {
-    let base = match (&weights.targets[..], base) {
-        (_, []) => 0.0,
-        ([0] | [0, 1], [base]) => *base,
-        ([1], [base]) if *base == 0.0 => 0.0,
-        _ => {
-            return Err(format!(
-                "has {} base values for two classes with weights for {:?}, which onnxruntime \
-                 leaves out in part; supported is one base value, of the first class",
-                base.len(),
-                weights.targets
-            ));
-        }
-    };
-    // All weights speak for the same class: onnxruntime decides at one half where none is
-    // negative. Otherwise the second class is chosen where its score is above 0.
-    let one_target = weights.targets.len() == 1;
-    let thousandths = if one_target && weights.all_positive {
-        500
-    } else {
-        0
-    };
-    let (by, scores) = match weights.targets[..] {
-        [0] => {
-            // One score, for the second class whatever its number, becomes two.
-            let sum = ensemble.run(call, row, vec![base], Aggregate::Sum)?[0];
-            (sum, two_scores(call, sum, weights.all_positive, post)?)
-        }
-        _ => {
-            let pair = ensemble.run(call, row, vec![base, 0.0], Aggregate::Sum)?;
-            (pair[1], transform(call.builder, &pair, post)?)
-        }
-    };
-    let threshold = f64::from(thousandths) / 1000.0;
-    let above = call.builder.step(by, Pending::Affine(1.0, -threshold))?;
-    let positive = call.builder.map(Function::Positive, &[above])?;
-    let label = labels.value(call.builder, &positive)?;
-    let by_larger = match weights.targets[..] {
-        [0] => thousandths == 0 || post != Post::Logistic,
-        [1] => thousandths == 0,
-        _ => false,
-    };
-    if !by_larger {
-        call.builder.note_decision(Decision {
-            scores: scores.clone(),
-            by: vec![by],
-            task: Task::Threshold(thousandths),
-            label_only: !one_target,
-        });
-    }
-    Ok(vec![label, Value::float(vec![1, 2], scores)])
-}
-
-/// The scores of both classes from the one of the second.
-fn two_scores(
-    call: &mut Call<'_>,
-    score: Elem,
-    all_positive: bool,
-    post: Post,
-) -> Result<Vec<Elem>, String> {
-    let builder = &mut *call.builder;
-    match (post, all_positive) {
-        (Post::Probit, _) => Err("applies PROBIT to the only score of two classes, which \
-                                  onnxruntime leaves half undefined"
-            .into()),
-        (Post::Logistic, _) => {
-            let probability = builder.map(Function::Sigmoid, &[score])?[0];
-            let other = builder.step(probability, Pending::Affine(-1.0, 1.0))?;
-            Ok(vec![other, probability])
-        }
-        // No other transform is applied to a single score.
-        (_, true) => Ok(vec![
-            builder.step(score, Pending::Affine(-1.0, 1.0))?,
-            score,
-        ]),
-        (_, false) => Ok(vec![builder.step(score, Pending::NEGATE)?, score]),
-    }
 }

@@ -2,108 +2,9 @@
 
 use prost::Message;
 
-use crate::proto::{
-    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetId, ShapeProto,
-    TensorProto, TensorTypeProto, TypeProto, ValueInfoProto,
-};
-use haloracle_model::graph::Task;
-
-use crate::{Imported, OnnxError, operators, read_graph, read_model};
-
-fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
-    let dim = |d: &i64| match d {
-        // Negative: symbolic.
-        ..0 => DimensionProto {
-            dim_value: None,
-            dim_param: Some("n".into()),
-        },
-        _ => DimensionProto {
-            dim_value: Some(*d),
-            dim_param: None,
-        },
-    };
-    ValueInfoProto {
-        name: name.into(),
-        r#type: Some(TypeProto {
-            tensor_type: Some(TensorTypeProto {
-                elem_type: 1,
-                shape: Some(ShapeProto {
-                    dim: dims.iter().map(dim).collect(),
-                }),
-            }),
-            sequence_type: None,
-        }),
-    }
-}
-
-fn tensor(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
-    TensorProto {
-        name: name.into(),
-        dims: dims.to_vec(),
-        data_type: 1,
-        float_data: values.to_vec(),
-        ..TensorProto::default()
-    }
-}
-
-fn node(op: &str, input: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: op.into(),
-        name: format!("{}_of_{output}", op.to_lowercase()),
-        input: input.iter().map(|s| (*s).into()).collect(),
-        output: vec![output.into()],
-        ..NodeProto::default()
-    }
-}
-
-/// x (batch, 2) → Gemm → Relu → y (batch, 2).
-fn model() -> ModelProto {
-    ModelProto {
-        ir_version: 8,
-        opset_import: vec![OperatorSetId {
-            domain: String::new(),
-            version: 17,
-        }],
-        graph: Some(GraphProto {
-            node: vec![
-                node("Gemm", &["x", "w", "b"], "h"),
-                node("Relu", &["h"], "y"),
-            ],
-            initializer: vec![
-                tensor("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0]),
-                tensor("b", &[2], &[0.5, -0.5]),
-            ],
-            input: vec![value("x", &[-1, 2])],
-            output: vec![value("y", &[-1, 2])],
-            sparse_initializer: Vec::new(),
-        }),
-        ..ModelProto::default()
-    }
-}
-
-/// The error of [`model`] after `change`.
-fn refused(change: impl FnOnce(&mut GraphProto)) -> OnnxError {
-    let mut model = model();
-    change(model.graph.as_mut().unwrap());
-    read_graph(&model.encode_to_vec(), "m.onnx").unwrap_err()
-}
-
-/// Asserts that the error of [`model`] after `change` says every one of `parts`.
-fn says(parts: &[&str], change: impl FnOnce(&mut GraphProto)) {
-    let text = refused(change).to_string();
-    assert!(text.contains("`m.onnx`"), "{text}");
-    for part in parts {
-        assert!(text.contains(part), "`{part}` is missing in: {text}");
-    }
-}
-
-#[test]
-fn the_base_model_is_accepted() {
-    let graph = read_graph(&model().encode_to_vec(), "m").unwrap();
-    assert_eq!(graph.run(&[1.0, -1.0]).unwrap().outputs, [0.0, 0.0]);
-    assert_eq!(graph.run(&[1.0, 1.0]).unwrap().outputs, [4.5, 5.5]);
-    assert_eq!(graph.task, Task::Scores);
-}
+use super::{int, model, node, refused, says, tensor, value};
+use crate::proto::{AttributeProto, OperatorSetId, TensorProto};
+use crate::{OnnxError, operators, read_graph};
 
 #[test]
 fn an_unsupported_operator_is_named_with_its_node_and_what_is_supported() {
@@ -224,12 +125,7 @@ fn other_types_and_external_data_are_refused() {
     says(&["sparse"], |g| g.sparse_initializer.push(Vec::new()));
     says(&["casts float32 values", "to float16"], |g| {
         g.node[1] = node("Cast", &["h"], "y");
-        g.node[1].attribute.push(AttributeProto {
-            name: "to".into(),
-            i: 10,
-            r#type: 2,
-            ..AttributeProto::default()
-        });
+        g.node[1].attribute.push(int("to", 10));
     });
 }
 
@@ -353,12 +249,7 @@ fn operands_in_unsupported_places_are_refused() {
     });
     says(&["axis 5"], |g| {
         g.node[1] = node("Flatten", &["h"], "y");
-        g.node[1].attribute.push(AttributeProto {
-            name: "axis".into(),
-            i: 5,
-            r#type: 2,
-            ..AttributeProto::default()
-        });
+        g.node[1].attribute.push(int("axis", 5));
     });
 }
 
@@ -376,12 +267,7 @@ fn nothing_is_ignored() {
     });
     // A number where a list belongs would read as 0.
     says(&["node 0", "attribute `alpha` is of the wrong kind"], |g| {
-        g.node[0].attribute.push(AttributeProto {
-            name: "alpha".into(),
-            i: 2,
-            r#type: 2,
-            ..AttributeProto::default()
-        });
+        g.node[0].attribute.push(int("alpha", 2));
     });
     says(&["node 0", "attribute `alpha` is given twice"], |g| {
         for _ in 0..2 {
@@ -393,82 +279,6 @@ fn nothing_is_ignored() {
             });
         }
     });
-}
-
-/// [`model`] after `change`, read.
-fn read(change: impl FnOnce(&mut GraphProto)) -> Imported {
-    let mut model = model();
-    change(model.graph.as_mut().unwrap());
-    read_model(&model.encode_to_vec(), "m").unwrap()
-}
-
-#[test]
-fn several_inputs_become_features_in_their_order() {
-    let imported = read(|g| {
-        g.input = vec![value("p", &[-1, 1]), value("q", &[-1, 1])];
-        g.node.insert(0, node("Concat", &["q", "p"], "x"));
-        g.node[0].attribute.push(AttributeProto {
-            name: "axis".into(),
-            i: 1,
-            r#type: 2,
-            ..AttributeProto::default()
-        });
-    });
-    let names: Vec<&str> = imported.inputs.iter().map(|i| i.name.as_str()).collect();
-    assert_eq!(names, ["p", "q"]);
-    // q is the first column of the matrix's input.
-    let outputs = imported.graph.run(&[10.0, 1.0]).unwrap().outputs;
-    assert_eq!(outputs, [1.0 + 30.0 + 0.5, 2.0 + 40.0 - 0.5]);
-}
-
-#[test]
-fn several_outputs_are_joined_and_labels_left_out() {
-    let both = read(|g| g.output.push(value("h", &[-1, 2])));
-    assert_eq!(both.outputs, ["y", "h"]);
-    assert_eq!(
-        both.graph.run(&[1.0, -1.0]).unwrap().outputs,
-        [0.0, 0.0, -1.5, -2.5]
-    );
-    assert_eq!(both.graph.task, Task::Regression);
-    assert!(both.notes[0].contains("`y`, `h`"));
-    let label = read(|g| {
-        g.output.insert(0, value("c", &[1]));
-        let kind = g.output[0].r#type.as_mut().unwrap();
-        kind.tensor_type.as_mut().unwrap().elem_type = 7;
-        g.node.push(node("ArgMax", &["y"], "c"));
-    });
-    assert_eq!(label.outputs, ["y"]);
-    assert!(label.notes[0].contains("`c`"), "{:?}", label.notes);
-    assert_eq!(label.graph.task, Task::Scores);
-}
-
-#[test]
-fn a_label_alone_is_a_class() {
-    let label = read(|g| {
-        g.output = vec![value("c", &[1])];
-        let kind = g.output[0].r#type.as_mut().unwrap();
-        kind.tensor_type.as_mut().unwrap().elem_type = 7;
-        g.node.push(node("ArgMax", &["y"], "c"));
-        g.node[2].attribute.push(AttributeProto {
-            name: "axis".into(),
-            i: 1,
-            r#type: 2,
-            ..AttributeProto::default()
-        });
-    });
-    assert_eq!(label.graph.task, Task::Class);
-    assert_eq!(label.graph.run(&[1.0, 1.0]).unwrap().outputs, [1.0]);
-    assert_eq!(label.graph.run(&[-1.0, -1.0]).unwrap().outputs, [0.0]);
-}
-
-#[test]
-fn nodes_in_any_order_are_accepted() {
-    let mut shuffled = model();
-    shuffled.graph.as_mut().unwrap().node.reverse();
-    assert_eq!(
-        read_graph(&shuffled.encode_to_vec(), "m").unwrap(),
-        read_graph(&model().encode_to_vec(), "m").unwrap()
-    );
 }
 
 #[test]
