@@ -35,7 +35,7 @@ fn constant(value: u64) -> Expression<Fr> {
 }
 
 fn power_of_two(bits: u32) -> Expression<Fr> {
-    Expression::Constant(Fr::from(2).pow([u64::from(bits)]))
+    Expression::Constant(Fr::from(2).pow_vartime([u64::from(bits)]))
 }
 
 /// `[code = value]` on codes 0..=most.

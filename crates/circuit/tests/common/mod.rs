@@ -3,6 +3,7 @@
 
 pub mod checker;
 pub mod graphs;
+pub mod wide;
 
 use std::sync::Arc;
 

@@ -103,16 +103,15 @@ impl<'m> Builder<'m> {
         }
     }
 
-    /// Rows that sum `terms` and `products` plus `constant` in A; the first forgets what A held.
-    /// Returns the number of the last row, which does not close. At least one row.
+    /// Rows that sum `terms` and `products` plus `constant` in A; the first forgets what A held,
+    /// and none closes. Returns whether there is anything to sum, and so any row.
     pub(super) fn local_sum(
         &mut self,
         terms: &[Term],
         products: &[(Value, Value, Fr)],
         constant: Fr,
-    ) -> usize {
+    ) -> bool {
         let mut fresh = true;
-        let mut last = self.rows.len();
         let mut constant = Some(constant);
         for chunk in terms.chunks(CELLS) {
             let mut values = [Value::Zero; CELLS];
@@ -122,7 +121,7 @@ impl<'m> Builder<'m> {
                 row.fixed.lanes[lane] = *coefficient;
             }
             row.source = Source::Values(values);
-            last = self.push_local(row, &mut fresh, &mut constant);
+            self.push_local(row, &mut fresh, &mut constant);
         }
         for chunk in products.chunks(CELLS / 2) {
             let mut values = [Value::Zero; CELLS];
@@ -133,20 +132,20 @@ impl<'m> Builder<'m> {
                 row.fixed.lanes[CELLS + pair] = *coefficient;
             }
             row.source = Source::Values(values);
-            last = self.push_local(row, &mut fresh, &mut constant);
+            self.push_local(row, &mut fresh, &mut constant);
         }
-        if fresh {
-            last = self.push_local(Row::new(Source::IDLE), &mut fresh, &mut constant);
+        if constant.is_some_and(|constant| constant != Fr::ZERO) {
+            self.push_local(Row::new(Source::IDLE), &mut fresh, &mut constant);
         }
-        last
+        !fresh
     }
 
-    fn push_local(&mut self, mut row: Row, fresh: &mut bool, constant: &mut Option<Fr>) -> usize {
+    fn push_local(&mut self, mut row: Row, fresh: &mut bool, constant: &mut Option<Fr>) {
         row.fixed.local = true;
         row.fixed.a[0] = if *fresh { Fr::ZERO } else { Fr::ONE };
         row.fixed.lanes[CELLS + 2] = constant.take().unwrap_or(Fr::ZERO);
         *fresh = false;
-        self.push(row)
+        self.push(row);
     }
 
     /// Adds one row of digits with coefficients to the sum so far and closes the equation.

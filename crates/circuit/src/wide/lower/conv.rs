@@ -221,6 +221,10 @@ impl Builder<'_> {
         self.positions(node, packing, plan, filters, plane, saturates);
         for channel in 0..conv.channels as usize {
             for phase in &plan.phases {
+                // No weight reads it: no data either.
+                if !reads(conv, phase, channel) {
+                    continue;
+                }
                 self.data(node, conv, plan, phase, channel);
                 self.taps(conv, packing, phase, channel);
             }
@@ -328,17 +332,11 @@ impl Builder<'_> {
     /// Multiplies D by each tap's power of σ in turn and by its packed weights.
     fn taps(&mut self, conv: &Conv, packing: Packing, phase: &Phase, channel: usize) {
         let filters = conv.filters as usize;
-        let per_group = filters / conv.groups as usize;
-        let channels = (conv.channels / conv.groups) as usize;
-        let group = channel / channels;
         let mut at = 0;
         for (position, ky, kx) in &phase.taps {
             let mut column = vec![0i64; filters];
-            for filter in group * per_group..(group + 1) * per_group {
-                let kernel = conv.kernel.map(|v| v as usize);
-                let index =
-                    ((filter * channels + channel % channels) * kernel[0] + ky) * kernel[1] + kx;
-                column[filter] = conv.weights[index];
+            for (filter, weight) in weights(conv, channel, *ky, *kx) {
+                column[filter] = weight;
             }
             if column.iter().all(|w| *w == 0) {
                 continue;
@@ -371,4 +369,28 @@ impl Builder<'_> {
             Hold::Keep
         }
     }
+}
+
+/// The weights of a channel's tap, by filter.
+fn weights(
+    conv: &Conv,
+    channel: usize,
+    ky: usize,
+    kx: usize,
+) -> impl Iterator<Item = (usize, i64)> + '_ {
+    let channels = (conv.channels / conv.groups) as usize;
+    let per_group = (conv.filters / conv.groups) as usize;
+    let kernel = conv.kernel.map(|v| v as usize);
+    let group = channel / channels;
+    (group * per_group..(group + 1) * per_group).map(move |filter| {
+        let plane = filter * channels + channel % channels;
+        let index = (plane * kernel[0] + ky) * kernel[1] + kx;
+        (filter, conv.weights[index])
+    })
+}
+
+/// Whether some weight reads a phase of a channel.
+fn reads(conv: &Conv, phase: &Phase, channel: usize) -> bool {
+    let mut taps = phase.taps.iter();
+    taps.any(|(_, ky, kx)| weights(conv, channel, *ky, *kx).any(|(_, w)| w != 0))
 }

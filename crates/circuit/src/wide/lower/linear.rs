@@ -184,11 +184,15 @@ impl Builder<'_> {
                 let mut coefficients = [Fr::ZERO; CELLS];
                 for (lane, (wire, column)) in chunk.iter().enumerate() {
                     let until = units.min(first + packing.per_exponent);
-                    values[lane] = Value::Wire(*wire);
                     coefficients[lane] = pack(&column[first..until], packing)[0];
+                    if coefficients[lane] != Fr::ZERO {
+                        values[lane] = Value::Wire(*wire);
+                    }
                 }
-                let at = self.close_with(values, coefficients);
-                self.rows[at].fixed.close = false;
+                if values != [Value::Zero; CELLS] {
+                    let at = self.close_with(values, coefficients);
+                    self.rows[at].fixed.close = false;
+                }
             }
             let last = self.rows.len() - 1;
             self.rows[last].fixed.close = true;

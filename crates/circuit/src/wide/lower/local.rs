@@ -18,12 +18,10 @@ impl Builder<'_> {
                 .take(CELLS)
                 .take_while(|unit| alike(unit, &units[at]))
                 .count();
-            let group = if same > 1 {
-                self.vector_sum(node, &units[at..at + same]);
-                same
+            let (group, sums) = if same > 1 {
+                (same, self.vector_sum(node, &units[at..at + same]))
             } else {
-                self.unit_sum(node, &units[at]);
-                1
+                (1, self.unit_sum(node, &units[at]))
             };
             let lanes = std::array::from_fn(|lane| {
                 if lane < group {
@@ -36,7 +34,7 @@ impl Builder<'_> {
                 node: node as u32,
                 units: lanes,
             });
-            row.fixed.a[0] = Fr::ONE;
+            row.fixed.a[0] = Fr::from(u64::from(sums));
             row.fixed.act = Fr::ONE;
             row.fixed.digit = power_of_two(self.model.digit_bits);
             row.fixed.split = true;
@@ -54,17 +52,22 @@ impl Builder<'_> {
         }
     }
 
-    /// One row per term: four units' values under one coefficient.
-    fn vector_sum(&mut self, node: usize, units: &[Unit]) {
+    /// One row per term: four units' values under one coefficient. Returns whether there is any.
+    fn vector_sum(&mut self, node: usize, units: &[Unit]) -> bool {
         let inputs = &self.model.nodes[node].inputs;
+        let mut fresh = true;
         for (index, (_, coefficient)) in units[0].terms.iter().enumerate() {
+            if *coefficient == 0 {
+                continue;
+            }
             let values: [Value; CELLS] = std::array::from_fn(|lane| match units.get(lane) {
                 Some(unit) => Value::Wire(inputs[unit.terms[index].0 as usize]),
                 None => Value::Nought,
             });
             let mut row = Row::new(Source::Values(values));
             row.fixed.vec = signed(*coefficient);
-            row.fixed.a[0] = if index == 0 { Fr::ZERO } else { Fr::ONE };
+            row.fixed.a[0] = if fresh { Fr::ZERO } else { Fr::ONE };
+            fresh = false;
             let at = self.push(row);
             for (lane, value) in values.iter().enumerate() {
                 if *value == Value::Nought {
@@ -72,19 +75,22 @@ impl Builder<'_> {
                 }
             }
         }
+        !fresh
     }
 
-    fn unit_sum(&mut self, node: usize, unit: &Unit) {
+    fn unit_sum(&mut self, node: usize, unit: &Unit) -> bool {
         let (terms, products) = self.terms(node, unit);
         // The bias stands on the row of the claim.
-        self.local_sum(&terms, &products, Fr::ZERO);
+        self.local_sum(&terms, &products, Fr::ZERO)
     }
 
+    /// Terms and products that are not 0.
     fn terms(&self, node: usize, unit: &Unit) -> (Vec<Term>, Vec<(Value, Value, Fr)>) {
         let inputs = &self.model.nodes[node].inputs;
         let wire = |at: &u32| Value::Wire(inputs[*at as usize]);
-        let terms = unit.terms.iter().map(|(at, c)| (wire(at), signed(*c)));
-        let products = unit.products.iter();
+        let terms = unit.terms.iter().filter(|(_, c)| *c != 0);
+        let terms = terms.map(|(at, c)| (wire(at), signed(*c)));
+        let products = unit.products.iter().filter(|(_, _, c)| *c != 0);
         let products = products.map(|(a, b, c)| (wire(a), wire(b), signed(*c)));
         (terms.collect(), products.collect())
     }
@@ -95,7 +101,7 @@ impl Builder<'_> {
         let first = self.first_wire(node);
         for (index, unit) in units.iter().enumerate() {
             let (terms, products) = self.terms(node, unit);
-            self.local_sum(&terms, &products, signed(unit.bias));
+            let sums = self.local_sum(&terms, &products, signed(unit.bias));
             let wires: Vec<usize> = (0..digits as usize)
                 .map(|d| first + index * digits as usize + d)
                 .collect();
@@ -108,6 +114,7 @@ impl Builder<'_> {
                     coefficients[lane] = -power_of_two(bits * digit);
                 }
                 let at = self.close_with(values, coefficients);
+                self.rows[at].fixed.a[0] = Fr::from(u64::from(sums || chunk_index > 0));
                 self.rows[at].fixed.close = (chunk_index + 1) * CELLS >= wires.len();
                 for (lane, wire) in chunk.iter().enumerate() {
                     self.own(*wire, at, lane);

@@ -65,7 +65,8 @@ impl Builder<'_> {
         self.positions(node, packing, &plan, filters, plane, &saturates);
         // Ones at the outputs' positions.
         self.push(Row::new(Source::IDLE));
-        for group in (0..plan.positions.div_ceil(CELLS)).rev() {
+        let groups = plan.used.keys().max().map_or(0, |at| at / CELLS + 1);
+        for group in (0..groups).rev() {
             let values =
                 std::array::from_fn(
                     |lane| match plan.used.contains_key(&(group * CELLS + lane)) {
@@ -114,9 +115,14 @@ impl Builder<'_> {
     /// by D on the last row.
     fn fold_private(&mut self, numbers: &[Option<usize>], limbs: u32, hold: Hold) {
         let bits = self.model.digit_bits;
-        let groups = numbers.len().div_ceil(CELLS);
+        let highest = numbers.iter().rposition(Option::is_some);
+        let groups = highest.map_or(1, |at| at / CELLS + 1);
         let offset = power_of_two(bits * limbs - 1);
         for group in (0..groups).rev() {
+            let here = numbers.iter().skip(group * CELLS).take(CELLS);
+            let empty = here.clone().all(Option::is_none);
+            // Without numbers one row still multiplies by ρ^4.
+            let limbs = if empty { 1 } else { limbs };
             for limb in 0..limbs {
                 let last = group == 0 && limb + 1 == limbs;
                 let mut values = [Value::Nought; CELLS];
@@ -130,8 +136,10 @@ impl Builder<'_> {
                         }
                     }
                 }
-                row.source = Source::Values(values);
-                row.fixed.vec = power_of_two(bits * limb);
+                if !empty {
+                    row.source = Source::Values(values);
+                    row.fixed.vec = power_of_two(bits * limb);
+                }
                 row.fixed.a = match (limb, group + 1 == groups) {
                     (0, true) => [Fr::ZERO; 3],
                     (0, false) => [Fr::ZERO, Fr::ONE, Fr::ZERO],
@@ -141,7 +149,7 @@ impl Builder<'_> {
                 row.fixed.product = last;
                 let at = self.push(row);
                 for (lane, value) in values.iter().enumerate() {
-                    if *value == Value::Nought {
+                    if *value == Value::Nought && !empty {
                         self.noughts.push(cell(at, lane));
                     }
                 }

@@ -133,6 +133,10 @@ impl Tables {
         for (feature, tags) in trees.features.iter().zip(&tags.features) {
             for rank in 0..=feature.thresholds.len() {
                 let [low, high] = interval(feature, rank, bits);
+                if low > high {
+                    // No value has this rank, and the digits of `low` may overflow to 0.
+                    continue;
+                }
                 for (bound, tag) in [low, high].into_iter().zip(*tags) {
                     let digit = |d: u32| (bound >> (d * bits)) as u32 & max;
                     self.add([rank as u32, digit(0), digit(1), digit(2), 0], tag);
@@ -144,6 +148,9 @@ impl Tables {
             let depths = reached_at(tree);
             for (at, node) in tree.nodes.iter().enumerate() {
                 let id = at as u32;
+                // A tree without branches looks its leaf up by any number: no other leaf may
+                // have an entry.
+                let Some(least) = depths[at] else { continue };
                 match node {
                     TreeNode::Branch { feature, edges } => {
                         let tag = if at == 0 { tags.root } else { tags.inner };
@@ -159,7 +166,7 @@ impl Tables {
                             self.add([id, limb(0), limb(1), limb(2), 0], *tag);
                         }
                         // A leaf above the last level waits there.
-                        if depths[at].is_some_and(|least| least < levels) && levels > 0 {
+                        if least < levels {
                             self.add([id, 0, 0, max, id], tags.inner);
                         }
                     }
