@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     AgentCommand, BenchArgs, CompileArgs, DemoArgs, DeployArgs, DevnetArgs, FixturesArgs,
-    InferArgs, InspectArgs, ModelVerifyArgs, ProveArgs, RegisterArgs, RequestArgs, SetupArgs,
-    SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
+    InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs, ProveArgs, RegisterArgs, RequestArgs,
+    SetupArgs, SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
 };
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -30,6 +30,8 @@ enum Command {
     Srs(SrsCommand),
     /// Turn an ONNX model into a bundle
     Compile(CompileArgs),
+    /// List the ONNX operators that are read: exit 1 if none has the given name
+    Ops(OpsArgs),
     /// Run a bundle's model on inputs, integer and float side by side
     Infer(InferArgs),
     /// Generate a bundle's keys
@@ -85,6 +87,7 @@ impl Cli {
         match self.command {
             Command::Srs(command) => command.run(ui),
             Command::Compile(args) => args.run(ui),
+            Command::Ops(args) => args.run(ui),
             Command::Infer(args) => args.run(ui),
             Command::Setup(args) => args.run(ui),
             Command::Prove(args) => args.run(ui),

@@ -24,6 +24,7 @@ fn every_command_explains_itself() {
         "agent",
         "devnet",
         "inspect",
+        "ops",
         "bench",
         "demo",
     ] {

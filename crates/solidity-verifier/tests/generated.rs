@@ -7,7 +7,7 @@ use std::process::Command;
 use common::{Bench, solc};
 use haloracle_prover::Shape;
 use haloracle_solidity_verifier::{
-    COMMAND, GenerateError, SrsVerifierPart, Verifier, calldata, contract_path,
+    COMMAND, GenerateError, SrsVerifierPart, Verifier, calldata, contract_name, contract_path,
 };
 
 /// Largest code a chain takes.
@@ -17,27 +17,30 @@ const CODE_BUDGET: usize = 8_192;
 /// Largest gas of one verification; what fewer than twenty instances must stay below.
 const GAS_BUDGET: u64 = 340_000;
 
+fn committed(shape: Shape) -> String {
+    std::fs::read_to_string(solc::root().join(contract_path(shape))).expect("committed")
+}
+
 #[test]
-fn the_committed_contract_is_what_the_generator_writes() {
+fn the_committed_contracts_are_what_the_generator_writes() {
     let part = SrsVerifierPart::new(&common::srs(1));
-    let source = Verifier::machine(haloracle_prover::Shape::Narrow)
-        .and_then(|v| v.generate(&part))
-        .expect("generates");
-    let committed = std::fs::read_to_string(solc::root().join(contract_path(Shape::Narrow))).expect("committed");
-    assert!(
-        source == committed,
-        "the committed contract is out of date: run `{COMMAND}`"
-    );
+    for shape in Shape::ALL {
+        let source = Verifier::machine(shape).and_then(|v| v.generate(&part));
+        assert!(
+            source.expect("generates") == committed(shape),
+            "the committed {shape} contract is out of date: run `{COMMAND}`"
+        );
+    }
 }
 
 #[test]
 fn the_command_writes_the_same_bytes_and_refuses_a_capped_degree() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let path = folder.path().join("Halo2Verifier.sol");
+    let path = |shape| folder.path().join(format!("{}.sol", contract_name(shape)));
     let run = |max_degree: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_generate-verifier"));
         command
-            .arg(&path)
+            .arg(folder.path())
             .env("MAX_DEGREE", max_degree)
             .output()
             .expect("starts")
@@ -50,11 +53,13 @@ fn the_command_writes_the_same_bytes_and_refuses_a_capped_degree() {
         message.contains("degree 5") && message.contains("MAX_DEGREE"),
         "{message}"
     );
-    assert!(!path.exists(), "no partial file");
+    assert!(!path(Shape::Narrow).exists(), "no partial file");
 
     assert!(run("5").status.success());
-    let committed = std::fs::read(solc::root().join(contract_path(Shape::Narrow))).expect("committed");
-    assert!(std::fs::read(&path).expect("written") == committed);
+    for shape in Shape::ALL {
+        let written = std::fs::read_to_string(path(shape)).expect("written");
+        assert!(written == committed(shape), "{shape}");
+    }
 }
 
 #[test]
@@ -66,18 +71,19 @@ fn the_setup_part_is_the_setup_whatever_its_size() {
 
 #[test]
 fn proof_and_key_have_the_lengths_of_the_prover() {
-    let verifier = Verifier::machine(haloracle_prover::Shape::Narrow).expect("the machine is supported");
-    assert_eq!(
-        verifier.proof_len(),
-        haloracle_prover::proof::evm_proof_bytes()
-    );
+    for shape in Shape::ALL {
+        let verifier = Verifier::machine(shape).expect("the machine is supported");
+        let proved = haloracle_prover::proof::evm_proof_bytes(shape);
+        assert_eq!(verifier.proof_len(), proved, "{shape}");
+    }
+    let verifier = Verifier::machine(Shape::Narrow).expect("the machine is supported");
     let bench = Bench::small();
     assert_eq!(verifier.vk_len(), bench.key().to_data().len());
 }
 
 #[test]
 fn code_and_gas_stay_in_their_budgets() {
-    let source = std::fs::read_to_string(solc::root().join(contract_path(Shape::Narrow))).expect("committed");
+    let source = committed(Shape::Narrow);
     let code = solc::verifier(&source).len();
     println!("runtime code: {code} bytes");
     assert!(code <= CODE_BUDGET && CODE_BUDGET <= CODE_LIMIT);

@@ -94,7 +94,7 @@ impl KnownModel {
     fn compile_inner(&self, checkout: &Checkout, srs: &Srs, dir: &Path) -> eyre::Result<Compiled> {
         let path = checkout.path(self.onnx);
         let onnx = read(&path)?;
-        let float = haloracle_onnx::load(&path)?;
+        let float = haloracle_onnx::load_graph(&path)?.graph;
         let data = Dataset::read(&checkout.path(self.calibration))?;
         let schema = self.schema.map(|schema| -> eyre::Result<_> {
             Ok(SchemaSpec::from_json(&read(&checkout.path(schema))?)?)

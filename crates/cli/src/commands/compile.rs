@@ -175,7 +175,7 @@ impl CompileArgs {
         let working = ui.working("reading model and data");
         let options = self.options()?;
         let onnx = read(&self.model)?;
-        let mut float = haloracle_onnx::load(&self.model)?;
+        let mut float = haloracle_onnx::load_graph(&self.model)?.graph;
         if let Some(name) = &self.name {
             float.name.clone_from(name);
         }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use eyre::{WrapErr, ensure};
-use haloracle_model::{Dataset, FloatModel, IntegerModel};
+use haloracle_model::graph::FloatGraph;
+use haloracle_model::{Dataset, IntegerModel};
 use haloracle_prover::{Bundle, files::keccak};
 use serde::Serialize;
 
@@ -106,7 +107,7 @@ impl fmt::Display for InferReport {
 }
 
 /// The float model: the given ONNX file, else the bundle's, if it is there; never another one.
-fn float_model(bundle: &Bundle, path: Option<&PathBuf>) -> eyre::Result<Option<FloatModel>> {
+fn float_model(bundle: &Bundle, path: Option<&PathBuf>) -> eyre::Result<Option<FloatGraph>> {
     let held = bundle.dir().join(FLOAT_MODEL);
     let Some(path) = path.or(held.exists().then_some(&held)) else {
         return Ok(None);
@@ -120,7 +121,7 @@ fn float_model(bundle: &Bundle, path: Option<&PathBuf>) -> eyre::Result<Option<F
         bundle.dir().display(),
         bundle.onnx_hash()
     );
-    Ok(Some(haloracle_onnx::import(&bundle.model().name, &onnx)?))
+    Ok(Some(haloracle_onnx::read_graph(&onnx, &bundle.model().name)?))
 }
 
 fn class(model: &IntegerModel, outputs: &[f64]) -> usize {
@@ -198,7 +199,7 @@ impl InferArgs {
             rows.push(RowReport {
                 row: index + 1,
                 outputs: Answer::all(model, run.outputs()),
-                float: float.map(|trace| trace.outputs().to_vec()),
+                float: float.map(|run| run.outputs),
                 reference: reference.as_ref().map(|rows| rows[index].clone()),
             });
         }
