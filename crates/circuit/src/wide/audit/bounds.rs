@@ -4,6 +4,7 @@ use haloracle_model::{Conv, Node, Op};
 use num_bigint::BigInt;
 
 use super::{AuditError, check};
+use crate::wide::config::CELLS;
 use crate::wide::program::{Packing, Program};
 
 /// Bits of a field element that equations may use: 2^253 < p.
@@ -94,7 +95,7 @@ pub(super) fn error(node: &Node, bits: u32, saturates: bool) -> BigInt {
 pub(super) fn packing(program: &Program, pack: Packing, error: &BigInt) -> Result<(), AuditError> {
     let sound = pack.bits > 0
         && pack.per_exponent > 0
-        && (1..=program.rows.len()).contains(&pack.exponents)
+        && (1..=program.rows.len() * CELLS).contains(&pack.exponents)
         && error.bits() <= u64::from(pack.bits)
         && (pack.per_exponent as u64).saturating_mul(u64::from(pack.bits)) <= FIELD_BITS;
     check(sound, || {
