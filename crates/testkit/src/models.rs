@@ -76,7 +76,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(1);
         let model = random_model(&mut rng, 5, &[6, 2]);
         assert_eq!(model.validate(), Ok(()));
-        let outputs: std::collections::HashSet<Vec<u32>> = (0..20)
+        let outputs: std::collections::HashSet<Vec<u64>> = (0..20)
             .map(|_| random_input(&mut rng, &model))
             .map(|raw| model.run(&raw).expect("inside the box").outputs().to_vec())
             .collect();
