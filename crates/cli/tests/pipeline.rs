@@ -195,7 +195,7 @@ fn solidity_writes_the_contract_the_key_and_calldata() {
     let bytes = fs::read(dir.join("logreg/vk.bin")).unwrap();
     assert_eq!(key.trim(), format!("0x{}", hex::encode(bytes)));
     let calldata = fs::read_to_string(folder.join("calldata.hex")).unwrap();
-    let evm_bytes = report["proof_bytes"].as_u64().unwrap() as usize;
+    let evm_bytes = report["sizes"][0]["proof_bytes"].as_u64().unwrap() as usize;
     assert!(
         calldata.len() > 2 * evm_bytes,
         "the whole proof is in the calldata"
