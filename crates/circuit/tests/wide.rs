@@ -23,7 +23,11 @@ fn salts() -> Salts {
 }
 
 fn check(model: &IntegerModel, seeds: std::ops::Range<u64>) {
-    let program = Arc::new(lower(model).unwrap_or_else(|error| panic!("{}: {error}", model.name)));
+    let program = Arc::new(
+        lower(model)
+            .map_err(|error| format!("{}: {error}", model.name))
+            .unwrap(),
+    );
     for seed in seeds {
         let raw = input(model, seed);
         let witness = Witness::new(model, &program, &raw, salts(), &tag()).unwrap();
@@ -32,10 +36,10 @@ fn check(model: &IntegerModel, seeds: std::ops::Range<u64>) {
         let result = MockProver::run(program.k, &circuit, vec![instances])
             .unwrap()
             .verify();
-        if let Err(failures) = result {
-            let shown: Vec<String> = failures.iter().take(3).map(|f| format!("{f:?}")).collect();
-            panic!("{} seed {seed}: {}", model.name, shown.join("\n"));
-        }
+        let failures = result.err().unwrap_or_default();
+        let shown: Vec<String> = failures.iter().take(3).map(|f| format!("{f:?}")).collect();
+        let name = &model.name;
+        assert!(shown.is_empty(), "{name} seed {seed}: {}", shown.join("\n"));
     }
 }
 

@@ -169,7 +169,7 @@ fn a_copy_too_many_is_refused() {
                 };
                 // Another home of its own, or a cell that shows nothing.
                 let new = !known.contains(&to);
-                if !new && !homes.contains(&to) || (row * CELLS + lane) % 3 != 0 {
+                if !new && !homes.contains(&to) || !(row * CELLS + lane).is_multiple_of(3) {
                     continue;
                 }
                 let from = homes[(row + lane) % homes.len()];
@@ -195,7 +195,9 @@ fn public_cells_are_the_instances() {
             assert!(audit(&model, &program).is_err(), "{}", model.name);
         };
         for index in 0..honest.public.len() {
-            refused(&|program| drop(program.public.swap_remove(index)));
+            refused(&|program| {
+                program.public.swap_remove(index);
+            });
             refused(&|program| program.public[index].1 += 1);
             refused(&|program| program.public[index].0.lane += 1);
             refused(&|program| program.public.push(program.public[index]));
@@ -227,9 +229,9 @@ fn what_the_program_says_of_itself_is_checked() {
         refused(&|program| program.rows.truncate(3));
         refused(&|program| program.used_rows = program.rows.len());
         refused(&|program| program.table_entries += 1);
-        refused(&|program| drop(program.homes.pop()));
-        refused(&|program| drop(program.packings.pop()));
-        refused(&|program| drop(program.saturating.pop()));
+        refused(&|program| program.homes.truncate(honest.homes.len() - 1));
+        refused(&|program| program.packings.truncate(honest.packings.len() - 1));
+        refused(&|program| program.saturating.truncate(honest.saturating.len() - 1));
         for node in 0..model.nodes.len() {
             if model.nodes[node].requantizes() {
                 refused(&|program| program.saturating[node] = !program.saturating[node]);

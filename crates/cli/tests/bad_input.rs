@@ -216,7 +216,7 @@ fn corrupted_bundles() {
 
 #[test]
 fn wrong_key_for_the_bundle() {
-    let keys = ["pk.bin", "vk.bin", "srs.bin"];
+    let keys = ["vk.bin", "srs.bin"];
     let hash = |path: &Path| {
         let digest = alloy::primitives::keccak256(fs::read(path).unwrap());
         digest.to_string()

@@ -82,7 +82,6 @@ fn keys_are_the_same_bytes_every_time() {
         "layout.json",
         "report.json",
         "vk.bin",
-        "pk.bin",
         "onchain.json",
     ] {
         let first = fs::read(bundles().join("mlp_small").join(name)).unwrap();
@@ -230,7 +229,7 @@ fn inspect_knows_every_kind_of_file() {
     ] {
         assert_eq!(run(dir, &["inspect", path, "--json"]).json(0)["kind"], kind);
     }
-    run(dir, &["inspect", "mlp_small/pk.bin"]).is_error(&["neither"]);
+    run(dir, &["inspect", "mlp_small/report.html"]).is_error(&["neither"]);
 }
 
 #[test]

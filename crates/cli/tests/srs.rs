@@ -79,7 +79,8 @@ fn pins_hold() {
 fn damaged_files_leave_nothing_behind() {
     let intact = fs::read(tau4()).unwrap();
     // The prime starts at byte 28, the power is at 60, points of G1 start at 80.
-    let damage: [(&str, &dyn Fn(&mut Vec<u8>), &str); 6] = [
+    type Damage<'a> = (&'a str, &'a dyn Fn(&mut Vec<u8>), &'a str);
+    let damage: [Damage<'_>; 6] = [
         ("cut", &|bytes| bytes.truncate(900), "cut short"),
         ("prime", &|bytes| bytes[28] ^= 1, "another curve"),
         ("power", &|bytes| bytes[60] = 9, "power 9 needs"),

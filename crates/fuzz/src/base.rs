@@ -12,14 +12,13 @@ use haloracle_model::{
 use haloracle_prover::{Bundle, BundleParts, Keys, Proof, Shape, Srs};
 
 /// Files of a bundle that are read.
-pub(crate) const FILES: [&str; 8] = [
+pub(crate) const FILES: [&str; 7] = [
     "manifest.json",
     "model.json",
     "layout.json",
     "report.json",
     "onchain.json",
     "vk.bin",
-    "pk.bin",
     "srs.bin",
 ];
 

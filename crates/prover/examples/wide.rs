@@ -25,8 +25,8 @@ fn model(features: usize) -> IntegerModel {
         },
         nodes: Vec::new(),
         output: Vec::new(),
-            privacy: Default::default(),
-        }
+        privacy: Default::default(),
+    }
 }
 
 fn dense(rng: &mut StdRng, model: &mut IntegerModel, inputs: Vec<u32>, units: usize) -> Vec<u32> {
@@ -62,7 +62,9 @@ fn conv(
         weights: Vec::new(),
         bias: Vec::new(),
     };
-    conv.weights = (0..conv.weight_count()).map(|_| rng.gen_range(-60..=60)).collect();
+    conv.weights = (0..conv.weight_count())
+        .map(|_| rng.gen_range(-60..=60))
+        .collect();
     conv.bias = vec![1 << 15; conv.outputs()];
     model.push("conv", inputs, Op::Conv(conv))
 }
@@ -73,7 +75,12 @@ fn pool(model: &mut IntegerModel, inputs: Vec<u32>, channels: usize, size: usize
     let groups = (0..channels * half * half)
         .map(|i| {
             let (c, y, x) = (i / half / half, i / half % half * 2, i % half * 2);
-            vec![at(c, y, x), at(c, y, x + 1), at(c, y + 1, x), at(c, y + 1, x + 1)]
+            vec![
+                at(c, y, x),
+                at(c, y, x + 1),
+                at(c, y + 1, x),
+                at(c, y + 1, x + 1),
+            ]
         })
         .collect();
     model.push("pool", inputs, Op::Max { groups })
@@ -121,7 +128,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..3 {
         let start = Instant::now();
         let proof = keys.prove(&raw, &[9; 32])?;
-        println!("prove   {:?}, {} bytes", start.elapsed(), proof.compact()?.len());
+        println!(
+            "prove   {:?}, {} bytes",
+            start.elapsed(),
+            proof.compact()?.len()
+        );
     }
     Ok(())
 }

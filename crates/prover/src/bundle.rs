@@ -5,7 +5,7 @@
 //! | `model.json` | the integer model: the definition of its answers |
 //! | `layout.json` | k, rows, packing: what the lowering made of it |
 //! | `report.json`, `report.html` | accuracy against the float model |
-//! | `vk.bin`, `pk.bin`, `srs.bin` | keys and the truncated SRS, after setup |
+//! | `vk.bin`, `srs.bin` | verifying key and the truncated SRS, after setup |
 //! | `onchain.json` | what a registry needs, after setup |
 //! | `manifest.json` | keccak-256 of every other file |
 //!
@@ -30,12 +30,10 @@ use crate::key::VerifyingKey;
 use crate::keys::{Keys, SetupError};
 use crate::layout::Layout;
 use crate::onchain::OnChain;
-use crate::proving_key;
-use crate::shape::check_environment;
 use crate::srs::Srs;
 
 const FORMAT: &str = "haloracle-bundle-v1";
-const KEY_FILES: [&str; 4] = ["pk.bin", "vk.bin", "srs.bin", "onchain.json"];
+const KEY_FILES: [&str; 3] = ["vk.bin", "srs.bin", "onchain.json"];
 
 /// Version of the compiler, part of what a model id stands for.
 pub const COMPILER_VERSION: &str = concat!("haloracle ", env!("CARGO_PKG_VERSION"));
@@ -374,9 +372,7 @@ impl Bundle {
         }
         self.write_manifest()?;
 
-        let proving = proving_key::write(keys.proving_key());
         let contents = [
-            ("pk.bin", proving),
             ("vk.bin", keys.verifying_key().to_data()),
             ("srs.bin", keys.srs().to_bytes()),
             (
@@ -445,17 +441,15 @@ impl Bundle {
     pub fn keys(&self) -> Result<Keys, BundleError> {
         let srs = self.srs()?;
         let verifying = self.verifying_key()?;
-        let bytes = self.file("pk.bin")?;
-        check_environment().map_err(SetupError::from)?;
-        let proving = proving_key::read(&bytes, self.program.shape(), self.program.k())
-            .map_err(|what| self.damaged(format!("pk.bin: {what}")))?;
+        let program = &self.program;
+        let of_program = (program.shape(), program.k(), program.instances());
+        if (verifying.shape(), verifying.k(), verifying.instances()) != of_program {
+            return Err(self.damaged("vk.bin is the key of another circuit".into()));
+        }
         let model = Arc::clone(&self.model);
-        let mut keys = Keys::assemble(model, self.program.clone(), srs, proving);
+        let mut keys = Keys::assemble(model, program.clone(), srs, verifying)?;
         let salt = field::from_word(&self.model_salt()?);
         keys.set_model_salt(salt.unwrap_or_default());
-        if *keys.verifying_key() != verifying || verifying.k() != self.program.k() {
-            return Err(self.damaged("pk.bin and vk.bin are keys of different circuits".into()));
-        }
         Ok(keys)
     }
 }

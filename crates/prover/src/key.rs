@@ -7,6 +7,7 @@ use haloracle_circuit::Shape;
 use haloracle_circuit::lower::{MAX_K, MIN_K};
 use haloracle_circuit::machine::config::DEGREE;
 
+use crate::create::Commitments;
 use crate::field_reduce::reduce;
 use crate::files::keccak;
 use crate::shape::shape_hash;
@@ -29,17 +30,13 @@ pub struct KeyFormatError(String);
 
 impl VerifyingKey {
     /// Takes the commitments of a generated key.
-    pub(crate) fn new(
-        shape: Shape,
-        key: &plonk::VerifyingKey<G1Affine>,
-        instances: usize,
-    ) -> Self {
+    pub(crate) fn new(shape: Shape, k: u32, instances: usize, commitments: Commitments) -> Self {
         Self {
             shape,
-            k: key.get_domain().k(),
+            k,
             instances,
-            fixed: key.fixed_commitments().clone(),
-            permutation: key.permutation().commitments().clone(),
+            fixed: commitments.fixed,
+            permutation: commitments.permutation,
         }
     }
 

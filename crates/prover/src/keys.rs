@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use halo2_proofs::halo2curves::bn256::{Bn256, Fr, G1Affine};
 use halo2_proofs::halo2curves::ff::Field;
-use halo2_proofs::plonk::{self, create_proof, keygen_pk2, keygen_vk_custom};
+use halo2_proofs::plonk;
+use halo2_proofs::poly::commitment::ParamsProver;
 use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
-use halo2_proofs::poly::kzg::multiopen::{ProverSHPLONK, VerifierSHPLONK};
+use halo2_proofs::poly::kzg::multiopen::VerifierSHPLONK;
 use halo2_proofs::poly::kzg::strategy::SingleStrategy;
 use haloracle_circuit::wide::{Salts, WideCircuit};
 use haloracle_circuit::{
@@ -16,6 +17,7 @@ use haloracle_model::IntegerModel;
 use haloracle_model::words::Word;
 use rand::rngs::OsRng;
 
+use crate::create::{CreateError, ProvingKey, create_proof};
 use crate::key::VerifyingKey;
 use crate::proof::Proof;
 use crate::shape::{EnvironmentError, check_environment};
@@ -28,8 +30,10 @@ pub struct Keys {
     model: Arc<IntegerModel>,
     program: Lowered,
     srs: Srs,
-    proving: plonk::ProvingKey<G1Affine>,
+    proving: ProvingKey,
     verifying: VerifyingKey,
+    /// `verifying` as halo2 takes it.
+    halo2: plonk::VerifyingKey<G1Affine>,
     digest: Fr,
     model_salt: Fr,
 }
@@ -47,9 +51,9 @@ pub enum SetupError {
     /// The environment changes the proof system.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
-    /// halo2 refused.
+    /// The circuit does not fit the proof system.
     #[error("key generation failed: {0}")]
-    Keygen(plonk::Error),
+    Keygen(#[from] CreateError),
 }
 
 /// Why there is no proof.
@@ -63,14 +67,16 @@ pub enum ProveError {
     #[error("the model's inputs are private: give the salt of their commitment")]
     NoSalt,
     /// A salt that is no field element.
-    #[error("the salt is not below the field's modulus: draw 32 random bytes, the first below 0x30")]
+    #[error(
+        "the salt is not below the field's modulus: draw 32 random bytes, the first below 0x30"
+    )]
     BadSalt,
     /// A witness of the other shape.
     #[error("the keys are of the {0} shape, the witness is not")]
     OtherShape(Shape),
-    /// halo2 refused.
+    /// The witness does not fit the keys.
     #[error("proving failed: {0}")]
-    Prover(plonk::Error),
+    Prover(#[from] CreateError),
     /// The finished proof does not verify: keys and program differ, or memory is faulty.
     #[error(
         "the finished proof does not verify ({0}); the bundle's keys may be damaged: run setup again"
@@ -131,18 +137,9 @@ impl Keys {
     ) -> Result<Self, SetupError> {
         check_environment()?;
         let srs = srs.truncate(program.k())?;
-        let proving = match &program {
-            Lowered::Narrow(rows) => {
-                let circuit = MachineCircuit::without_witness(Arc::clone(rows));
-                keygen_pk2(srs.params(), &circuit, false)
-            }
-            Lowered::Wide(rows) => {
-                let circuit = WideCircuit::without_witness(Arc::clone(rows));
-                keygen_pk2(srs.params(), &circuit, false)
-            }
-        };
-        let proving = proving.map_err(SetupError::Keygen)?;
-        Ok(Self::assemble(model, program, srs, proving))
+        let proving = proving_key(&program, &srs)?;
+        let verifying = verifying_key(&program, &proving);
+        Ok(Self::with(model, program, srs, proving, verifying))
     }
 
     /// The verifying key of a lowered model, made anew.
@@ -152,36 +149,41 @@ impl Keys {
     ) -> Result<VerifyingKey, SetupError> {
         check_environment()?;
         let srs = srs.truncate(program.k())?;
-        let key = match program {
-            Lowered::Narrow(rows) => {
-                let circuit = MachineCircuit::without_witness(Arc::clone(rows));
-                keygen_vk_custom(srs.params(), &circuit, false)
-            }
-            Lowered::Wide(rows) => {
-                let circuit = WideCircuit::without_witness(Arc::clone(rows));
-                keygen_vk_custom(srs.params(), &circuit, false)
-            }
-        };
-        let key = key.map_err(SetupError::Keygen)?;
-        Ok(VerifyingKey::new(program.shape(), &key, program.instances()))
+        Ok(verifying_key(program, &proving_key(program, &srs)?))
     }
 
-    /// Puts loaded parts together.
+    /// Puts loaded parts together. `verifying` is taken at its word: if it is the key of another
+    /// circuit, no proof passes its check.
     pub(crate) fn assemble(
         model: Arc<IntegerModel>,
         program: Lowered,
         srs: Srs,
-        proving: plonk::ProvingKey<G1Affine>,
+        verifying: VerifyingKey,
+    ) -> Result<Self, SetupError> {
+        check_environment()?;
+        let srs = match srs.k() == program.k() {
+            true => srs,
+            false => srs.truncate(program.k())?,
+        };
+        let proving = proving_key(&program, &srs)?;
+        Ok(Self::with(model, program, srs, proving, verifying))
+    }
+
+    fn with(
+        model: Arc<IntegerModel>,
+        program: Lowered,
+        srs: Srs,
+        proving: ProvingKey,
+        verifying: VerifyingKey,
     ) -> Self {
-        let verifying = VerifyingKey::new(program.shape(), proving.get_vk(), program.instances());
-        let digest = verifying.digest(&srs.hash());
         Self {
+            digest: verifying.digest(&srs.hash()),
+            halo2: verifying.to_halo2(),
             model,
             program,
             srs,
             proving,
             verifying,
-            digest,
             model_salt: Fr::ZERO,
         }
     }
@@ -211,10 +213,6 @@ impl Keys {
         &self.program
     }
 
-    pub(crate) fn proving_key(&self) -> &plonk::ProvingKey<G1Affine> {
-        &self.proving
-    }
-
     /// Runs the model on `raw`, proves the run under the statement `tag`, and verifies the proof.
     ///
     /// # Errors
@@ -232,12 +230,7 @@ impl Keys {
     ///
     /// # Errors
     /// As [`Self::prove`]; a salt that is not below the modulus.
-    pub fn prove_private(
-        &self,
-        raw: &[i64],
-        salt: &Word,
-        tag: &Word,
-    ) -> Result<Proof, ProveError> {
+    pub fn prove_private(&self, raw: &[i64], salt: &Word, tag: &Word) -> Result<Proof, ProveError> {
         let salt = field::from_word(salt).ok_or(ProveError::BadSalt)?;
         self.prove_salted(raw, salt, tag)
     }
@@ -253,11 +246,11 @@ impl Keys {
         Ok(proof)
     }
 
-    /// Proves a witness as it is, unchecked: halo2 does not notice an unsatisfied circuit, so
+    /// Proves a witness as it is, unchecked: the prover does not notice an unsatisfied circuit, so
     /// the result may be an invalid proof. For tests that tamper with witnesses.
     ///
     /// # Errors
-    /// What halo2 itself refuses.
+    /// A witness that does not fit the keys.
     pub fn prove_witness(&self, witness: impl Into<Filled>) -> Result<Proof, ProveError> {
         let witness = witness.into();
         let values = witness.instance_values();
@@ -282,15 +275,14 @@ impl Keys {
         instances: &[Fr],
     ) -> Result<Vec<u8>, ProveError> {
         let mut transcript = EvmWriter::new(self.digest);
-        create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
-            self.srs.params(),
+        create_proof(
             &self.proving,
-            &[circuit],
-            &[&[instances]],
+            &circuit,
+            &[instances],
+            self.digest,
             OsRng,
             &mut transcript,
-        )
-        .map_err(ProveError::Prover)?;
+        )?;
         Ok(transcript.finish())
     }
 
@@ -301,12 +293,37 @@ impl Keys {
     pub fn verify(&self, proof: &Proof) -> Result<(), VerifyError> {
         verify_with(
             self.srs.params(),
-            self.proving.get_vk(),
+            &self.halo2,
             self.digest,
             self.verifying.instances(),
             proof,
         )
     }
+}
+
+fn proving_key(program: &Lowered, srs: &Srs) -> Result<ProvingKey, CreateError> {
+    let monomial = srs.params().get_g().to_vec();
+    let lagrange = srs.lagrange();
+    match program {
+        Lowered::Narrow(rows) => {
+            let circuit = MachineCircuit::without_witness(Arc::clone(rows));
+            ProvingKey::generate(&circuit, monomial, lagrange)
+        }
+        Lowered::Wide(rows) => {
+            let circuit = WideCircuit::without_witness(Arc::clone(rows));
+            ProvingKey::generate(&circuit, monomial, lagrange)
+        }
+    }
+}
+
+fn verifying_key(program: &Lowered, proving: &ProvingKey) -> VerifyingKey {
+    let commitments = proving.commitments();
+    VerifyingKey::new(
+        program.shape(),
+        program.k(),
+        program.instances(),
+        commitments,
+    )
 }
 
 impl VerifyError {

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 use halo2_proofs::halo2curves::bn256::Fr;
 use halo2_proofs::plonk::{Any, ConstraintSystem, Expression};
-use haloracle_circuit::{Shape, field};
 use haloracle_circuit::machine::config::DEGREE;
+use haloracle_circuit::{Shape, field};
 use sha3::{Digest, Keccak256};
 
 /// Changes with the meaning of the serialization or of the proof system around it.

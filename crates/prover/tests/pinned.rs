@@ -4,7 +4,7 @@
 //! and say so in the changelog.
 #![allow(clippy::unwrap_used)]
 
-use haloracle_model::{Dense, Feature, FunctionTable, InputSchema, IntegerModel, OutputField};
+use haloracle_model::{Dense, Feature, FunctionTable, InputSchema, OutputField};
 use haloracle_prover::{Keys, Srs, files::keccak, shape_hash};
 
 #[test]

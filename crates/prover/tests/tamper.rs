@@ -77,7 +77,13 @@ fn a_real_proof_of_each_tampered_kind_of_cell_is_refused() {
     let model = model();
     let srs = Srs::unsafe_setup(8, [5; 32]).unwrap();
     let keys = Keys::generate(&model, &srs).unwrap();
-    let honest = Witness::new(&model, keys.program().narrow().unwrap(), &[37, -61], &[0x5a; 32]).unwrap();
+    let honest = Witness::new(
+        &model,
+        keys.program().narrow().unwrap(),
+        &[37, -61],
+        &[0x5a; 32],
+    )
+    .unwrap();
     keys.verify(&keys.prove_witness(honest.clone()).unwrap())
         .unwrap();
 

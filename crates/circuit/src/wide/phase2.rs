@@ -13,7 +13,7 @@ use crate::field::power_of_two;
 
 /// The phase-1 challenges.
 #[derive(Clone, Copy, Debug)]
-pub struct Challenges {
+pub(super) struct Challenges {
     /// Channels.
     pub rho: Fr,
     /// Positions.
@@ -26,7 +26,7 @@ pub struct Challenges {
 
 /// The phase-2 columns, by row.
 #[derive(Clone, Debug)]
-pub struct Phase2 {
+pub(super) struct Phase2 {
     /// `A`.
     pub fold: Vec<Fr>,
     /// `D`.
@@ -148,7 +148,7 @@ impl Powers {
 
 impl Phase2 {
     /// Computes the accumulators under the challenges.
-    pub fn new(program: &Program, witness: &Witness, challenges: Challenges) -> Self {
+    pub(super) fn new(program: &Program, witness: &Witness, challenges: Challenges) -> Self {
         let last = program.last_row();
         let mut columns = Self {
             fold: vec![Fr::ZERO; last + 1],

@@ -543,11 +543,12 @@ impl<'p> Filler<'p> {
                     .collect();
                 for (tap, ky, kx) in &phase.taps {
                     let mut column = vec![0i64; filters];
-                    for filter in group * per_group..(group + 1) * per_group {
+                    let of_group = group * per_group..(group + 1) * per_group;
+                    for (filter, weight) in of_group.clone().zip(&mut column[of_group]) {
                         let index = ((filter * channels + channel % channels) * kernel[0] + ky)
                             * kernel[1]
                             + kx;
-                        column[filter] = conv.weights[index];
+                        *weight = conv.weights[index];
                     }
                     let weights = pack(&column, packing);
                     for (at, x) in &data {

@@ -33,7 +33,9 @@ impl Case {
     }
 
     pub fn on(model: IntegerModel, raw: &[i64]) -> Self {
-        let program = lower(&model).unwrap_or_else(|error| panic!("{}: {error}", model.name));
+        let program = lower(&model)
+            .map_err(|error| format!("{}: {error}", model.name))
+            .unwrap();
         Self::with(model, program, raw)
     }
 

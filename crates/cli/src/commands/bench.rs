@@ -124,7 +124,6 @@ struct ModelReport {
     prove_peak_mib: Option<f64>,
     proof_bytes: u64,
     proof_bytes_evm: u64,
-    proving_key_bytes: u64,
     target: Target,
     target_met: bool,
     peers: Vec<Comparison>,
@@ -242,7 +241,7 @@ fn measure(case: &Case, args: &BenchArgs, srs: &str, dir: &Path) -> eyre::Result
     let compile_arguments = case.model.compile_arguments(&args.checkout, &bundle);
     let compile_arguments: Vec<&str> = compile_arguments.iter().map(String::as_str).collect();
     let (compile_seconds, compiled) = timed(&compile_arguments)?;
-    let (setup_seconds, setup) = timed(&["setup", &bundle, "--srs", srs])?;
+    let (setup_seconds, _) = timed(&["setup", &bundle, "--srs", srs])?;
     let input = case.model.examples(&args.checkout).display().to_string();
     let prove = [
         "prove", &bundle, "--input", &input, "--row", "1", "-o", &proof,
@@ -282,7 +281,6 @@ fn measure(case: &Case, args: &BenchArgs, srs: &str, dir: &Path) -> eyre::Result
         prove_peak_mib,
         proof_bytes,
         proof_bytes_evm: number(&proved, "evm_bytes")?,
-        proving_key_bytes: number(&setup, "proving_key_bytes")?,
         target: case.target,
         target_met: prove_seconds <= most_seconds
             && proof_bytes <= most_bytes

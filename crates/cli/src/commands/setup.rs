@@ -29,7 +29,6 @@ struct SetupReport {
     vk_hash: String,
     srs_hash: String,
     srs_unsafe: bool,
-    proving_key_bytes: u64,
     seconds: f64,
 }
 
@@ -45,7 +44,6 @@ impl fmt::Display for SetupReport {
             ""
         };
         writeln!(f, "srs hash     {}{secret}", self.srs_hash)?;
-        writeln!(f, "proving key  {} bytes", self.proving_key_bytes)?;
         writeln!(f, "time         {:.3} s", self.seconds)
     }
 }
@@ -61,14 +59,12 @@ impl SetupArgs {
         working.now("generating keys");
         let keys = bundle.setup(&srs)?;
         drop(working);
-        let proving_key = self.bundle.join("pk.bin");
         ui.data(&SetupReport {
             k: keys.verifying_key().k(),
             instances: keys.verifying_key().instances(),
             vk_hash: hexed(keys.verifying_key().hash()),
             srs_hash: hexed(srs.hash()),
             srs_unsafe: srs.is_unsafe(),
-            proving_key_bytes: proving_key.metadata().map_or(0, |data| data.len()),
             bundle: self.bundle,
             seconds: seconds(start.elapsed()),
         })?;

@@ -179,7 +179,7 @@ impl Conv {
         {
             return Err("a size is 0 or above 65,535".into());
         }
-        if self.channels % self.groups != 0 || self.filters % self.groups != 0 {
+        if !self.channels.is_multiple_of(self.groups) || !self.filters.is_multiple_of(self.groups) {
             return Err(format!(
                 "{} groups do not divide {} channels and {} filters",
                 self.groups, self.channels, self.filters

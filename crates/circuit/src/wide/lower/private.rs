@@ -31,7 +31,7 @@ impl Builder<'_> {
         let units = bias.len();
         let packing = self.private_packing(node, units);
         self.packings[node] = Some(packing);
-        self.claims(node, packing, |slot| Some(slot), &vec![true; units]);
+        self.claims(node, packing, Some, &vec![true; units]);
         let inputs = self.model.nodes[node].inputs.clone();
         self.take_one(Value::One);
         let biases: Vec<Option<usize>> = (0..units).map(|u| Some(parameters.bias(u))).collect();

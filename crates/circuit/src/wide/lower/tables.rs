@@ -11,7 +11,7 @@ use crate::wide::config::{TAG_SHIFT, TUPLE_BITS};
 
 /// A tuple of the table: components below 2^16, and a tag of at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tuple {
+pub(crate) struct Tuple {
     /// `z_0..z_3`, `r_0`.
     pub parts: [u32; 5],
     /// What the tuple is.
@@ -33,7 +33,7 @@ impl Tuple {
 
 /// Tags of one tree node of the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeTags {
+pub(crate) struct TreeTags {
     /// `(value, feature)`: the witness's ranks.
     pub value: u32,
     /// Per feature, tag of `(rank, low digits)` and of `(rank, high digits)`.
@@ -44,7 +44,7 @@ pub struct TreeTags {
 
 /// Tags of one tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OneTreeTags {
+pub(crate) struct OneTreeTags {
     /// Edges from the root.
     pub root: u32,
     /// All other edges.
@@ -55,7 +55,7 @@ pub struct OneTreeTags {
 
 /// The table of a model.
 #[derive(Clone, Debug)]
-pub struct Tables {
+pub(crate) struct Tables {
     /// Tuples in order; they follow the range entries `0..=M`.
     pub tuples: Vec<Tuple>,
     /// Per node, the tag of its function.
@@ -66,11 +66,11 @@ pub struct Tables {
 }
 
 /// Digits of a tree feature that its interval rows hold.
-pub const RANK_DIGITS: usize = 3;
+pub(crate) const RANK_DIGITS: usize = 3;
 
 impl Tables {
     /// Lays out the table of `model`.
-    pub fn new(model: &IntegerModel) -> Self {
+    pub(crate) fn new(model: &IntegerModel) -> Self {
         let mut tables = Self {
             tuples: Vec::new(),
             functions: HashMap::new(),
@@ -176,13 +176,13 @@ impl Tables {
     }
 
     /// Position of a tuple among the tuples.
-    pub fn position(&self, tuple: &Tuple) -> Option<usize> {
+    pub(crate) fn position(&self, tuple: &Tuple) -> Option<usize> {
         self.index.get(tuple).copied()
     }
 }
 
 /// Smallest and largest value of a rank.
-pub fn interval(feature: &haloracle_model::TreeFeature, rank: usize, bits: u32) -> [u64; 2] {
+pub(crate) fn interval(feature: &haloracle_model::TreeFeature, rank: usize, bits: u32) -> [u64; 2] {
     let low = match rank {
         0 => 0,
         _ => feature.thresholds[rank - 1] + 1,

@@ -58,6 +58,9 @@ struct Sum {
     products: Vec<(Ref, Ref, f64)>,
 }
 
+/// Bias, terms and products of a [`Sum`].
+type Finished = (f64, Vec<(Ref, f64)>, Vec<(Ref, Ref, f64)>);
+
 impl Sum {
     fn add(&mut self, value: Value, coefficient: f64) {
         self.bias += coefficient * value.offset;
@@ -94,11 +97,22 @@ impl Sum {
         }
     }
 
-    fn finish(mut self) -> (f64, Vec<(Ref, f64)>, Vec<(Ref, Ref, f64)>) {
+    fn finish(mut self) -> Finished {
         self.terms.retain(|(_, c)| *c != 0.0);
         self.products.retain(|(_, _, c)| *c != 0.0);
         (self.bias, self.terms, self.products)
     }
+}
+
+/// Members that have no maximum known at compile time.
+struct RealGroup {
+    /// Of the group, in the node.
+    index: usize,
+    refs: Vec<Ref>,
+    members: Vec<Value>,
+    /// The largest constant among them.
+    floor: Option<f64>,
+    view: Value,
 }
 
 /// What is known of a maximum's variable: the affine function of it that is the maximum of the
@@ -628,7 +642,7 @@ impl Lowering {
 
     fn max(&mut self, name: &str, x: &[Value], groups: &[Vec<u32>]) {
         let first = self.values.len();
-        let mut real: Vec<(usize, Vec<Ref>, Vec<Value>, Option<f64>, Value)> = Vec::new();
+        let mut real: Vec<RealGroup> = Vec::new();
         for (index, group) in groups.iter().enumerate() {
             let mut floor = None;
             let mut members: Vec<Value> = Vec::with_capacity(group.len());
@@ -650,7 +664,14 @@ impl Lowering {
                     Some(value) => value,
                     None => {
                         let (refs, view) = self.members(&members);
-                        real.push((index, refs, members.clone(), floor, view));
+                        let members = members.clone();
+                        real.push(RealGroup {
+                            index,
+                            refs,
+                            members,
+                            floor,
+                            view,
+                        });
                         Value::constant(0.0)
                     }
                 },
@@ -661,9 +682,16 @@ impl Lowering {
             return self.flush(name);
         }
         let count = real.len();
-        let groups = real.iter().map(|(_, refs, ..)| refs.clone()).collect();
+        let groups = real.iter().map(|group| group.refs.clone()).collect();
         let outputs = self.push(name, NetOp::Max(groups), count);
-        for ((index, refs, members, floor, view), var) in real.into_iter().zip(outputs) {
+        for (group, var) in real.into_iter().zip(outputs) {
+            let RealGroup {
+                index,
+                refs,
+                members,
+                floor,
+                view,
+            } = group;
             let known = Maximum {
                 scale: view.scale,
                 offset: view.offset,

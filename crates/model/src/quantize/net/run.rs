@@ -7,8 +7,6 @@ use super::{Net, NetConv, NetOp};
 pub(in crate::quantize) struct NetRun {
     /// Linear units before their clamp; other values as they are.
     pub(in crate::quantize) linear: Vec<f64>,
-    /// After the clamp.
-    pub(in crate::quantize) values: Vec<f64>,
 }
 
 impl Net {
@@ -66,7 +64,7 @@ impl Net {
                 values[*var as usize] = raw.max(lo).min(hi);
             }
         }
-        NetRun { linear, values }
+        NetRun { linear }
     }
 
     /// Multiplications of one run, about.
