@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use alloy::primitives::{I256, U256};
-use haloracle_contracts::statement::{INPUT_PUBLIC_WORDS, MODE_SINGLE};
+use haloracle_contracts::statement::{INPUT_COMMITMENT, INPUT_PUBLIC_WORDS, MODE_SINGLE};
 use tracing::debug;
 
 use crate::{
     chain::{Block, Chain, RequestState},
     config::{AdmissionConfig, FeeConfig},
+    error::AgentError,
     fees,
     models::{Loaded, Models},
+    private::Openings,
+    prove::Input,
     rpc::RpcError,
     store::{Job, Store},
 };
@@ -19,14 +22,17 @@ use crate::{
 const WHOLE_BPS: u64 = 10_000;
 /// Pause before a request that is not worth its gas now is looked at again.
 const WAIT_FOR_GAS_MS: u64 = 30_000;
+/// Pause before a request whose private input has not come is looked at again; its coming ends
+/// the pause.
+const WAIT_FOR_INPUT_MS: u64 = 15_000;
 /// Pause before a request above its model's limit is looked at again.
 const WAIT_FOR_ROOM_MS: u64 = 1_000;
 
 /// What to do with an observed request.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Prove it.
-    Take(Arc<Loaded>),
+    /// Prove it, on this input.
+    Take(Arc<Loaded>, Input),
     /// Not this one; the reason is for people.
     Skip(String),
     /// Not now.
@@ -41,6 +47,8 @@ pub(crate) struct Admission {
     pub(crate) chain: Chain,
     pub(crate) store: Arc<Store>,
     pub(crate) models: Arc<Models>,
+    /// Private inputs; `None` if none are taken.
+    pub(crate) openings: Option<Arc<Openings>>,
     pub(crate) limits: AdmissionConfig,
     pub(crate) fees: FeeConfig,
 }
@@ -53,8 +61,21 @@ impl Admission {
         job: &Job,
         head: Block,
         busy: impl Fn(U256) -> usize,
-    ) -> Result<Verdict, RpcError> {
+    ) -> Result<Verdict, AgentError> {
         let request = &job.request;
+        let left = request.deadline.saturating_sub(head.timestamp);
+        let input = self.input(job)?;
+        // While there is time the chain need not be asked: nothing can be done without the input.
+        if input.is_none()
+            && self.openings.is_some()
+            && left >= self.limits.min_seconds_left
+            && self.is_served(request.modelId).await?
+        {
+            return Ok(Verdict::Wait {
+                ms: WAIT_FOR_INPUT_MS,
+                reason: "its private input has not been handed in".into(),
+            });
+        }
         let on_chain = self.chain.request_state(job.id, head).await?;
         if on_chain.state != haloracle_contracts::State::Open {
             return Ok(Verdict::Settled(on_chain));
@@ -64,17 +85,23 @@ impl Admission {
                 "no loaded bundle has this model's key".into(),
             ));
         };
-        if request.modes & MODE_SINGLE == 0 || request.inputMode != INPUT_PUBLIC_WORDS {
+        if request.modes & MODE_SINGLE == 0
+            || request.inputMode != loaded.provable.privacy.input_mode()
+        {
             return Ok(Verdict::Skip(
                 "its settlement or input mode is not supported".into(),
             ));
         }
-        let left = request.deadline.saturating_sub(head.timestamp);
         if left < self.limits.min_seconds_left {
             return Ok(Verdict::Skip(format!(
                 "only {left} s are left before its deadline"
             )));
         }
+        let Some(input) = input else {
+            return Ok(Verdict::Skip(
+                "its input is private and no `[intake]` is configured".into(),
+            ));
+        };
         let least = loaded.config.min_fee_wei.unwrap_or(self.limits.min_fee_wei);
         if job.fee < U256::from(least) {
             return Ok(Verdict::Skip(format!(
@@ -106,7 +133,20 @@ impl Admission {
                 ms: WAIT_FOR_GAS_MS,
                 reason,
             }),
-            None => Ok(Verdict::Take(loaded)),
+            None => Ok(Verdict::Take(loaded, input)),
+        }
+    }
+
+    async fn is_served(&self, model_id: U256) -> Result<bool, RpcError> {
+        Ok(self.models.find(&self.chain, model_id).await?.is_some())
+    }
+
+    /// What a request asks about; `None` if it is private and not here.
+    fn input(&self, job: &Job) -> Result<Option<Input>, AgentError> {
+        match (job.request.inputMode, &self.openings) {
+            (INPUT_PUBLIC_WORDS, _) => Ok(Some(Input::Words(job.input.clone()))),
+            (INPUT_COMMITMENT, Some(openings)) => Ok(openings.get(job.id)?.map(Input::Opening)),
+            _ => Ok(None),
         }
     }
 

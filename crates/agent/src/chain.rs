@@ -283,7 +283,11 @@ impl Chain {
             .await
     }
 
-    async fn read<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return, RpcError> {
+    pub(crate) async fn read<C: SolCall>(
+        &self,
+        to: Address,
+        call: &C,
+    ) -> Result<C::Return, RpcError> {
         self.read_at(to, call, BlockId::latest()).await
     }
 

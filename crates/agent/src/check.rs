@@ -90,6 +90,19 @@ pub async fn check(config: &Config) -> CheckReport {
             report.push("http", CheckStatus::Warning, detail);
         }
     }
+    if let Some(intake) = &config.intake {
+        match tokio::net::TcpListener::bind(intake.listen).await {
+            Ok(_) => report.push("intake", CheckStatus::Ok, intake.listen.to_string()),
+            Err(error) => {
+                let detail = format!("{}: {error}", intake.listen);
+                report.push("intake", CheckStatus::Warning, detail);
+            }
+        }
+        let files = intake.token().and(intake.secret()).map(drop);
+        let files = files.map(|()| if intake.public { "everybody" } else { "token" });
+        let files = files.map(str::to_owned).map_err(|error| error.to_string());
+        report.add("intake access", files);
+    }
     let chain = nodes(config, &mut report).await;
     let signer_config = config.signer.clone();
     let signer = tokio::task::spawn_blocking(move || Signer::open(&signer_config)).await;

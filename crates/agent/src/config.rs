@@ -14,6 +14,10 @@ use std::{
 use alloy::primitives::{Address, U256};
 use serde::Deserialize;
 
+mod intake;
+
+pub use intake::{IntakeConfig, IntakeError};
+
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -85,6 +89,8 @@ pub struct Config {
     /// Health and metrics.
     #[serde(default)]
     pub http: HttpConfig,
+    /// Where private inputs are handed in; none are taken if absent.
+    pub intake: Option<IntakeConfig>,
 }
 
 /// One model.
@@ -282,9 +288,12 @@ impl Config {
         let base = path.parent().unwrap_or(Path::new(""));
         let password = config.signer.password_file.iter_mut();
         let bundles = config.models.iter_mut().map(|model| &mut model.bundle);
+        let intake = config.intake.iter_mut();
+        let intake = intake.flat_map(|intake| [&mut intake.token_file, &mut intake.secret_file]);
         [&mut config.state_dir, &mut config.signer.keystore]
             .into_iter()
             .chain(password)
+            .chain(intake.flatten())
             .chain(bundles)
             .for_each(|path| *path = base.join(&*path));
         Ok(config)
@@ -342,7 +351,9 @@ impl Config {
                 "needs either `password_file` or `password_env`",
             ),
         ];
-        if let Some((_, key, message)) = wrong.into_iter().find(|(wrong, ..)| *wrong) {
+        let intake = self.intake.iter().flat_map(IntakeConfig::wrong);
+        if let Some((_, key, message)) = wrong.into_iter().chain(intake).find(|(wrong, ..)| *wrong)
+        {
             return Err(ConfigError::Value {
                 path: path.to_path_buf(),
                 key,

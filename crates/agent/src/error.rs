@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 
 use crate::{
-    config::ConfigError, models::BundleError, rpc::RpcError, signer::SignerError, store::StoreError,
+    config::{ConfigError, IntakeError},
+    models::BundleError,
+    rpc::RpcError,
+    signer::SignerError,
+    store::StoreError,
 };
 
 /// Why the agent cannot start or had to stop. Trouble with a single request is never one.
@@ -22,6 +26,9 @@ pub enum AgentError {
     /// A bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The intake's files.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
     /// The nodes.
     #[error(transparent)]
     Rpc(#[from] RpcError),
@@ -42,8 +49,8 @@ pub enum AgentError {
         /// Blocks that differ.
         depth: u64,
     },
-    /// The health server cannot listen.
-    #[error("could not serve health and metrics on {address}")]
+    /// A server cannot listen.
+    #[error("could not serve on {address}")]
     Http {
         /// Where.
         address: SocketAddr,
@@ -65,6 +72,7 @@ impl AgentError {
             | Self::Store(_)
             | Self::Signer(_)
             | Self::Bundle(_)
+            | Self::Intake(_)
             | Self::WrongChain { .. }
             | Self::DeepReorg { .. }
             | Self::Http { .. }

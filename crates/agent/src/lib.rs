@@ -36,6 +36,7 @@ pub mod logging;
 mod metrics;
 mod models;
 mod outbox;
+mod private;
 mod prove;
 mod provers;
 pub mod registration;

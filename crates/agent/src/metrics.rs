@@ -27,6 +27,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     jobs: Family<[Label; 1], Gauge>,
     rpc_errors: Family<[Label; 2], Counter>,
+    private_inputs: Family<[Label; 1], Counter>,
     pub(crate) proof_seconds: Histogram,
     pub(crate) requests: Counter,
     pub(crate) reorgs: Counter,
@@ -54,6 +55,12 @@ impl Metrics {
             "rpc_errors",
             "Failed calls by method and class",
             rpc_errors.clone(),
+        );
+        let private_inputs = Family::default();
+        registry.register(
+            "private_inputs",
+            "Private inputs handed in, by outcome",
+            private_inputs.clone(),
         );
         let proof_seconds = Histogram::new(PROOF_SECONDS);
         let help = "Time to answer and prove one request";
@@ -86,6 +93,7 @@ impl Metrics {
             registry,
             jobs,
             rpc_errors,
+            private_inputs,
             proof_seconds,
             requests,
             reorgs,
@@ -101,6 +109,12 @@ impl Metrics {
     pub(crate) fn rpc_error(&self, method: Method, class: &Class) {
         let labels = [("method", method.name()), ("class", class.name())];
         self.rpc_errors.get_or_create(&labels).inc();
+    }
+
+    /// `taken` or `refused`.
+    pub(crate) fn private_input(&self, outcome: &'static str) {
+        let labels = [("outcome", outcome)];
+        self.private_inputs.get_or_create(&labels).inc();
     }
 
     pub(crate) fn set_jobs(&self, state: JobState, count: u64) {

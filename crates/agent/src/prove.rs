@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use haloracle_contracts::{Schema, statement};
 use haloracle_model::{IntegerModel, ModelError};
-use haloracle_prover::{Bundle, Keys};
+use haloracle_prover::{Bundle, Keys, ProveError};
 
 use crate::{
     crash::{self, Point},
+    private::{
+        Opening,
+        commitment::{self, OpeningError},
+    },
     registration::{self, Privacy},
     store::StoredProof,
 };
@@ -38,16 +42,31 @@ pub(crate) enum ProofError {
     /// The input bytes are no words: trying again cannot help.
     #[error("input: {0}")]
     Words(#[from] statement::StatementError),
+    /// What was handed in opens nothing: trying again cannot help.
+    #[error("private input: {0}")]
+    Opening(#[from] OpeningError),
+    /// The private input is none of the model's; what is wrong with it would show it.
+    #[error("private input: it is no input of the model")]
+    Hidden,
     /// The prover failed.
     #[error("prover: {0}")]
     Prover(String),
+}
+
+/// What a request asks about.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    /// Packed words, as on chain.
+    Words(Bytes),
+    /// What opens the commitment on chain.
+    Opening(Opening),
 }
 
 impl ProofError {
     /// Whether the request itself is at fault.
     pub(crate) fn is_final(&self) -> bool {
         match self {
-            Self::Input(_) | Self::Words(_) => true,
+            Self::Input(_) | Self::Words(_) | Self::Opening(_) | Self::Hidden => true,
             Self::Prover(_) => false,
         }
     }
@@ -75,13 +94,22 @@ impl Provable {
         self.keys.model()
     }
 
-    /// The packed answer to packed input words.
-    pub(crate) fn answer(&self, input: &[u8]) -> Result<Vec<u8>, ProofError> {
+    /// The packed answer to an input.
+    pub(crate) fn answer(&self, input: &Input) -> Result<Vec<u8>, ProofError> {
         let model = self.model();
-        let raw = model.unpack_input(&statement::to_words("input", input)?)?;
-        let trace = model.run(&raw)?;
-        let words = model.pack_output(haloracle_model::integer::STATUS_OK, trace.outputs());
-        Ok(words.concat())
+        match input {
+            Input::Words(bytes) => {
+                let raw = model.unpack_input(&statement::to_words("input", bytes)?)?;
+                self.run(&raw)
+            }
+            Input::Opening(opening) => self.run(&opening.values).map_err(|_| ProofError::Hidden),
+        }
+    }
+
+    fn run(&self, raw: &[i64]) -> Result<Vec<u8>, ProofError> {
+        let model = self.model();
+        let trace = model.run(raw)?;
+        Ok(model.pack_output(trace.status, trace.outputs()).concat())
     }
 
     /// Proves the answer to request `id` for `payee`. Uses all cores; takes parts of a second to
@@ -90,18 +118,30 @@ impl Provable {
         &self,
         id: U256,
         payee: Address,
-        input: &[u8],
+        input: &Input,
     ) -> Result<StoredProof, ProofError> {
         let model = self.model();
-        let words = statement::to_words("input", input)?;
-        let raw = model.unpack_input(&words)?;
         let expected = self.answer(input)?;
         crash::point(Point::Witness);
         let tag = statement::tag(id, payee);
-        let proof = self
-            .keys
-            .prove(&raw, &tag.0)
-            .map_err(|error| ProofError::Prover(error.to_string()))?;
+        let (words, proof) = match input {
+            Input::Words(bytes) => {
+                let words = statement::to_words("input", bytes)?;
+                let proof = self.keys.prove(&model.unpack_input(&words)?, &tag.0);
+                (words, proof)
+            }
+            Input::Opening(opening) => {
+                let Opening { values, salt } = opening;
+                let commitment = commitment::commitment_to(model, opening)?;
+                let proof = self.keys.prove_private(values, salt, &tag.0);
+                (vec![commitment.0], proof)
+            }
+        };
+        let proof = proof.map_err(|error| match (input, error) {
+            // The witness's own words show a value.
+            (Input::Opening(_), ProveError::Witness(_)) => ProofError::Hidden,
+            (_, error) => ProofError::Prover(error.to_string()),
+        })?;
         let commitment = self.privacy.model_commitment;
         let output = statement::to_words("output", &expected)?;
         if proof.instances != statement::instances(tag, commitment, &words, &output) {

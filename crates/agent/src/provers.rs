@@ -26,7 +26,7 @@ use crate::{
     error::AgentError,
     metrics::Metrics,
     models::Loaded,
-    prove::ProofError,
+    prove::{Input, ProofError},
     settle,
     store::{Job, JobState, Store, StoreError, StoredProof, now_ms},
 };
@@ -132,7 +132,7 @@ impl Provers {
         }
         let busy = |model| self.lock().values().filter(|busy| **busy == model).count();
         match self.admission.judge(&job, head, busy).await? {
-            Verdict::Take(loaded) => self.start(job, loaded),
+            Verdict::Take(loaded, input) => self.start(job, loaded, input),
             Verdict::Skip(reason) => {
                 info!(%reason, "request not taken");
                 let (from, to) = ([JobState::Observed], JobState::Skipped);
@@ -160,7 +160,7 @@ impl Provers {
         Ok(())
     }
 
-    fn start(&mut self, job: Job, loaded: Arc<Loaded>) {
+    fn start(&mut self, job: Job, loaded: Arc<Loaded>, input: Input) {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return;
         };
@@ -172,7 +172,7 @@ impl Provers {
         let task = async move {
             info!("proving");
             let started = Instant::now();
-            let outcome = on_thread(move || loaded.provable.prove(id, payee, &job.input)).await;
+            let outcome = on_thread(move || loaded.provable.prove(id, payee, &input)).await;
             let written = finish(&store, id, payee, max_attempts, outcome, || {
                 let seconds = started.elapsed().as_secs_f64();
                 metrics.proof_seconds.observe(seconds);

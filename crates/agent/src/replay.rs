@@ -3,6 +3,7 @@
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use alloy::primitives::{Bytes, U256};
+use haloracle_contracts::statement::INPUT_PUBLIC_WORDS;
 use serde::Serialize;
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     error::AgentError,
     metrics::Metrics,
     models::Models,
+    prove::Input,
     rpc::{Class, Rpc},
     store::NewJob,
 };
@@ -35,6 +37,8 @@ pub enum Outcome {
     NotSettled,
     /// No configured bundle has the key of this model.
     NoBundle,
+    /// The input is private: it was deleted after the settlement, and cannot be run again.
+    PrivateInput,
     /// The bundle cannot answer this input.
     NoAnswer {
         /// Why.
@@ -116,9 +120,12 @@ async fn replay_one(
     job: NewJob,
 ) -> Result<Replayed, AgentError> {
     let loaded = models.find(chain, job.request.modelId).await?;
+    let private = job.request.inputMode != INPUT_PUBLIC_WORDS;
+    let input = Input::Words(job.input);
     let outcome = match (&loaded, settled.get(&job.id)) {
         (None, _) => Outcome::NoBundle,
-        (Some(loaded), settled) => match (loaded.provable.answer(&job.input), settled) {
+        _ if private => Outcome::PrivateInput,
+        (Some(loaded), settled) => match (loaded.provable.answer(&input), settled) {
             (Err(error), _) => Outcome::NoAnswer {
                 reason: error.to_string(),
             },

@@ -21,6 +21,11 @@ use crate::{
     http::{self, Status},
     metrics::Metrics,
     models::Models,
+    private::{
+        self, Openings,
+        intake::{Door, Intake, Limits},
+        vault::Vault,
+    },
     provers::{Provers, Wake},
     rpc::Rpc,
     signer::Signer,
@@ -60,6 +65,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
     let rpc = Rpc::new(&config.rpc, Arc::clone(&metrics))?.on_chain(config.chain_id);
     let chain = Chain::new(rpc, config.chain_id, config.hub);
     let listener = http::bind(config.http.listen).await?;
+    let door = match &config.intake {
+        Some(intake) => Some(Door::open(intake).await?),
+        None => None,
+    };
 
     // Whatever ends one part ends all.
     let stop = shutdown.child_token();
@@ -90,10 +99,19 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
 
     let (head_sender, head) = watch::channel(None);
     let wake = Arc::new(Wake::default());
+    let openings = match &config.intake {
+        Some(intake) => {
+            let secret = intake.secret()?.unwrap_or_else(|| signer.secret());
+            let openings = Openings::new(Arc::clone(&store), Vault::new(&secret));
+            Some(Arc::new(openings))
+        }
+        None => None,
+    };
     let admission = || Admission {
         chain: chain.clone(),
         store: Arc::clone(&store),
         models: Arc::clone(&models),
+        openings: openings.clone(),
         limits: config.admission.clone(),
         fees: config.fees.clone(),
     };
@@ -126,6 +144,20 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         confirmations: config.rpc.confirmations,
         max_attempts: config.prover.max_attempts,
     };
+    if let (Some(door), Some(openings), Some(limits)) = (door, openings, &config.intake) {
+        let intake = Intake {
+            chain: chain.clone(),
+            store: Arc::clone(&store),
+            models,
+            openings,
+            metrics: Arc::clone(&metrics),
+            wake: Arc::clone(&wake),
+            head: head.clone(),
+            limits: Limits::new(limits, config.admission.min_seconds_left),
+        };
+        parts.spawn(door.serve(intake, stop.clone()));
+    }
+    parts.spawn(private::purge(store, stop.clone()));
     let poll = config.poll_interval();
     parts.spawn(watch_chain(
         watcher,

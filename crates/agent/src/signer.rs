@@ -14,6 +14,7 @@ use alloy::{
 };
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::config::SignerConfig;
 
@@ -68,6 +69,11 @@ impl fmt::Debug for Signer {
 }
 
 impl Signer {
+    /// The key's bytes, for deriving other secrets from.
+    pub(crate) fn secret(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.key.to_bytes().0)
+    }
+
     /// Decrypts the configured keystore. Takes about a second by the keystore's design.
     ///
     /// # Errors

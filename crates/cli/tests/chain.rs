@@ -218,7 +218,7 @@ fn a_private_request_shows_a_commitment_and_no_input() {
 
     // The values themselves are never sent to a model that wants them private.
     let data = common::golden("mlp_small");
-    ask(&["--input", &data, "--row", "1"]).is_error(&["takes private inputs", "--commitment"]);
+    ask(&["--input", &data, "--row", "1"]).is_error(&["takes private inputs", "--opening"]);
     let beyond = format!("0x{}", "ff".repeat(32));
     ask(&["--commitment", &beyond, "--subject", &subject]).is_error(&["BadCommitment"]);
     let zero = Address::ZERO.to_string();

@@ -3,10 +3,11 @@
 //! [`bindings`] comes from the committed Solidity sources, so it compiles without forge;
 //! `tests/abi.rs` compares its selectors with what forge builds. [`statement`] is the Rust side
 //! of the one definition of request id, tag and public inputs; `tests/hub.rs` compares it with a
-//! deployed hub.
+//! deployed hub. [`authorisation`] is what the subject of private inputs signs.
 //!
 //! Layers: this crate imports nothing of the workspace.
 
+pub mod authorisation;
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 pub mod bindings;
 pub mod statement;

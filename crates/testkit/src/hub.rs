@@ -195,6 +195,36 @@ impl Hub {
             .await
     }
 
+    /// Asks for `model_id` on the values of `subject` behind `commitment`, an hour before the
+    /// deadline, from [`CALLER`], without a callback. Returns id and request.
+    ///
+    /// # Errors
+    /// The hub refuses the request.
+    pub async fn request_private(
+        &self,
+        model_id: U256,
+        commitment: B256,
+        subject: Address,
+        fee: u64,
+    ) -> Result<(U256, Request), TestkitError> {
+        let call = IInferenceHub::requestPrivateInferenceCall {
+            modelId: model_id,
+            commitment,
+            subject,
+            options: RequestOptions {
+                deadline: self.anvil.now().await? + 3600,
+                ..RequestOptions::default()
+            },
+        };
+        let (data, fee) = (call.abi_encode().into(), U256::from(fee));
+        let sent = self
+            .anvil
+            .send("requestPrivateInference", CALLER, Some(self.hub), fee, data);
+        let receipt = sent.await?;
+        let event = event::<IInferenceHub::InferenceRequested>(&receipt, "InferenceRequested")?;
+        Ok((event.id, event.request))
+    }
+
     /// State and payee of a request.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod cursor;
 mod jobs;
 #[cfg(test)]
 mod jobs_tests;
+mod openings;
 mod outbox;
 
 use std::{
@@ -25,10 +26,11 @@ use tokio::sync::RwLock;
 pub(crate) use cursor::Checkpoint;
 pub use jobs::JobState;
 pub(crate) use jobs::{Job, JobOutcome, NewJob, StoredProof};
+pub(crate) use openings::Stored;
 pub(crate) use outbox::{Slot, SlotState, StoredTx};
 
 /// Version of the schema that this agent writes.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,9 @@ pub enum StoreError {
     /// The database refused.
     #[error("database: {0}")]
     Database(#[from] rusqlite::Error),
+    /// A private input that is too large to be encrypted.
+    #[error("a private input is too large to be encrypted")]
+    TooLarge,
     /// The database holds something that this agent did not write.
     #[error("database is damaged: {0}")]
     Damaged(String),
@@ -109,6 +114,8 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        // Private inputs are encrypted; when they are deleted, their bytes go as well.
+        connection.pragma_update(None, "secure_delete", true)?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found > VERSION {
             return Err(StoreError::Newer {
@@ -130,6 +137,12 @@ impl Store {
             let tx = connection.transaction()?;
             tx.execute_batch(include_str!("schema_2.sql"))?;
             tx.pragma_update(None, "user_version", 2)?;
+            tx.commit()?;
+        }
+        if found < 3 {
+            let tx = connection.transaction()?;
+            tx.execute_batch(include_str!("schema_3.sql"))?;
+            tx.pragma_update(None, "user_version", 3)?;
             tx.commit()?;
         }
         let store = Self {

@@ -72,6 +72,8 @@ pub struct Setup {
     pub more: &'static str,
     /// Shape of the model's circuit; narrow if absent.
     pub shape: Option<Shape>,
+    /// Whether the model's inputs, and its weights, are private.
+    pub private: (bool, bool),
 }
 
 impl World {
@@ -83,7 +85,14 @@ impl World {
     pub async fn on(anvil: Anvil, setup: Setup) -> Self {
         let directory = tempfile::tempdir().expect("temporary directory");
         let mut rng = StdRng::seed_from_u64(7);
-        let model = random_model(&mut rng, 4, &[5, 3]);
+        let mut model = random_model(&mut rng, 4, &[5, 3]);
+        let (inputs, weights) = setup.private;
+        if weights {
+            model = model.with_private_weights().expect("dense layers");
+        }
+        if inputs {
+            model = model.with_private_inputs();
+        }
         let bundle_dir = directory.path().join("bundle");
         let parts = BundleParts {
             model: &model,
@@ -98,12 +107,14 @@ impl World {
         let hub = Hub::deploy(anvil).await.expect("contracts");
         let data = keys.verifying_key().to_data();
         let policy = policy(FEE, OWNER_SHARE_BPS);
-        let schema = schema_of(&model, Privacy::NONE).expect("a schema");
+        let privacy = Privacy::of(&bundle).expect("its commitment");
+        let schema = schema_of(&model, privacy).expect("a schema");
         let spec = ModelSpec {
             route: match keys.verifying_key().shape() {
                 Shape::Narrow => hub.route,
                 Shape::Wide => hub.wide_route,
             },
+            modelCommitment: privacy.model_commitment,
             ..ModelSpec::default()
         };
         let model_id = hub
@@ -163,8 +174,9 @@ impl World {
 
     /// The packed answer to an input.
     pub fn answer(&self, input: &[i64]) -> Vec<u8> {
-        let trace = self.model.run(input).expect("in the box");
-        self.model.pack_output(0, trace.outputs()).concat()
+        let trace = self.model.run(input).expect("an input");
+        let words = self.model.pack_output(trace.status, trace.outputs());
+        words.concat()
     }
 
     /// Waits until the request is settled, and checks that it was settled exactly once, with the

@@ -5,6 +5,7 @@ pub(crate) mod collateral;
 pub(crate) mod contracts;
 pub(crate) mod deploy;
 pub(crate) mod node;
+pub(crate) mod private;
 pub(crate) mod revert;
 pub(crate) mod spec;
 pub(crate) mod view;

@@ -118,7 +118,9 @@ pub(crate) fn encoding(id: U256, schema: &Schema) -> eyre::Result<IntegerModel> 
         layers: Vec::new(),
         output: outputs.collect::<eyre::Result<_>>()?,
     };
-    Ok(model.build())
+    let mut model = model.build();
+    model.privacy.inputs = schema.inputMode == statement::INPUT_COMMITMENT;
+    Ok(model)
 }
 
 /// Status and raw outputs of settled output bytes. A refusal has no outputs: the zeros beside

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use eyre::{WrapErr, bail};
-use haloracle_model::report::ErrorStats;
 use haloracle_model::quantize::heads::Head;
+use haloracle_model::report::ErrorStats;
 use haloracle_model::{Dataset, Options, SchemaSpec, quantize};
-use haloracle_prover::{Bundle, BundleParts, layout::Layout, Shape};
+use haloracle_prover::{Bundle, BundleParts, Shape, layout::Layout};
 use serde::Serialize;
 
 use crate::exit::Exit;

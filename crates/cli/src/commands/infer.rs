@@ -121,7 +121,10 @@ fn float_model(bundle: &Bundle, path: Option<&PathBuf>) -> eyre::Result<Option<F
         bundle.dir().display(),
         bundle.onnx_hash()
     );
-    Ok(Some(haloracle_onnx::read_graph(&onnx, &bundle.model().name)?))
+    Ok(Some(haloracle_onnx::read_graph(
+        &onnx,
+        &bundle.model().name,
+    )?))
 }
 
 fn class(model: &IntegerModel, outputs: &[f64]) -> usize {

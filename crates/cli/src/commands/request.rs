@@ -1,8 +1,10 @@
 //! `haloracle request`: asks for an answer, from an ordinary account.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use alloy::primitives::{Address, B256, TxHash, U256};
+use alloy::signers::local::PrivateKeySigner;
 use eyre::{WrapErr, ensure, eyre};
 use haloracle_contracts::statement::INPUT_COMMITMENT;
 use haloracle_contracts::{IInferenceHub, RequestOptions};
@@ -11,12 +13,13 @@ use serde::Serialize;
 use crate::chain::block_on;
 use crate::chain::contracts::{Contracts, ContractsArgs};
 use crate::chain::node::{Node, NodeArgs, send};
+use crate::chain::private::{Opening, OperatorArgs};
 use crate::chain::revert::explain;
 use crate::chain::view::{encoding, parse_id, schema, show_id};
 use crate::chain::wallet::WalletArgs;
 use crate::exit::Exit;
 use crate::inputs::InputArgs;
-use crate::text::word;
+use crate::text::{must_not_exist, word};
 use crate::ui::Ui;
 
 /// `haloracle request`
@@ -30,11 +33,16 @@ pub(crate) struct RequestArgs {
     /// Row of the input file, from 1; may be left out where there is only one
     #[arg(long, value_name = "N", requires = "input")]
     row: Option<usize>,
-    /// Salted commitment to a private input, instead of the input itself
+    /// For private inputs: where salt, values and signature go, what operators take. Keep it secret
+    #[arg(long, value_name = "FILE", requires = "input")]
+    opening: Option<PathBuf>,
+    #[command(flatten)]
+    operator: OperatorArgs,
+    /// Salted commitment to somebody's private input, instead of an input
     #[arg(long, value_name = "HEX", value_parser = word, requires = "subject",
           conflicts_with = "input", required_unless_present = "input")]
     commitment: Option<[u8; 32]>,
-    /// Whose private values are behind the commitment: who signs what operators are told
+    /// Whose values are behind the commitment: who signs what operators are told
     #[arg(long, value_name = "ADDRESS", requires = "commitment")]
     subject: Option<Address>,
     #[command(flatten)]
@@ -62,6 +70,9 @@ struct RequestReport {
     raw_input: Option<Vec<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     commitment: Option<B256>,
+    /// Of a private input: whether an operator has taken it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handed_in: Option<bool>,
     fee: String,
     deadline: u64,
     transaction: TxHash,
@@ -78,6 +89,11 @@ impl fmt::Display for RequestReport {
         if let Some(commitment) = &self.commitment {
             writeln!(f, "commitment   {commitment}")?;
         }
+        match self.handed_in {
+            Some(true) => writeln!(f, "input        taken by the operator")?,
+            Some(false) => writeln!(f, "input        NOT HANDED IN: an operator must get it")?,
+            None => {}
+        }
         writeln!(f, "fee          {} wei", self.fee)?;
         writeln!(f, "deadline     {}", self.deadline)?;
         writeln!(f, "transaction  {}", self.transaction)?;
@@ -89,7 +105,9 @@ impl fmt::Display for RequestReport {
 enum Input {
     /// Raw values inside the model's box.
     Public(Vec<i64>),
-    /// A commitment to such values, and whose they are.
+    /// The sender's own values, and where their opening is kept.
+    Own(Opening, B256, PathBuf),
+    /// A commitment to values of somebody.
     Private(B256, Address),
 }
 
@@ -98,22 +116,34 @@ impl RequestArgs {
     async fn input(&self, node: &Node, contracts: &Contracts) -> eyre::Result<Input> {
         let schema = schema(node, contracts, self.model).await?;
         let private = schema.inputMode == INPUT_COMMITMENT;
+        let model = show_id(self.model);
         match (&self.input, self.commitment, self.subject) {
-            (Some(_), _, _) if private => Err(eyre!(
-                "model {} takes private inputs: give --commitment and --subject, and send the \
-                 values to an operator, not to the chain",
-                show_id(self.model)
-            )),
             (Some(input), _, _) => {
+                let path = match (private, &self.opening) {
+                    (false, Some(_)) => Err(eyre!(
+                        "model {model} takes public inputs: there is nothing to open"
+                    )),
+                    (true, None) => Err(eyre!(
+                        "model {model} takes private inputs: give --opening FILE for what operators \
+                         must be told, and --operator URL to tell one"
+                    )),
+                    (_, path) => Ok(path.as_ref()),
+                }?;
                 let encoding = encoding(self.model, &schema)?;
-                Ok(Input::Public(input.row(&encoding, self.row)?.raw))
+                let raw = input.row(&encoding, self.row)?.raw;
+                match path {
+                    None => Ok(Input::Public(raw)),
+                    Some(path) => {
+                        must_not_exist(path)?;
+                        let opening = Opening::draw(raw);
+                        let commitment = opening.commitment(&encoding)?;
+                        opening.save(path)?;
+                        Ok(Input::Own(opening, commitment, path.clone()))
+                    }
+                }
             }
             (None, Some(commitment), Some(subject)) => {
-                ensure!(
-                    private,
-                    "model {} takes public inputs: give --input",
-                    show_id(self.model)
-                );
+                ensure!(private, "model {model} takes public inputs: give --input");
                 Ok(Input::Private(commitment.into(), subject))
             }
             _ => Err(eyre!("give --input, or --commitment and --subject")),
@@ -123,65 +153,82 @@ impl RequestArgs {
     /// Runs the command.
     pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
         let key = self.wallet.open()?;
-        block_on(async {
-            let node = self.node.connect(Some(key)).await?;
-            let contracts = self.contracts.find(&node).await?;
-            let input = self.input(&node, &contracts).await?;
-            let hub = IInferenceHub::new(contracts.hub, &node.provider);
-            let fee = match self.fee {
-                Some(fee) => U256::from(fee),
-                None => {
-                    let quote = hub.quote(self.model, 0).call().await;
-                    quote.map_err(|error| explain("asking for the fee", error))?
-                }
-            };
-            let deadline = node.now().await? + self.time;
-            let options = RequestOptions {
-                refundTo: self.refund_to.unwrap_or_default(),
-                deadline,
-                callbackGas: 0,
-                userData: B256::ZERO,
-            };
-            let working = ui.working("requesting");
-            let what = "requesting";
-            let receipt = match &input {
-                Input::Public(raw) => {
-                    let raw: Result<Vec<i32>, _> = raw.iter().map(|&v| v.try_into()).collect();
-                    let raw = raw.wrap_err("raw values are 32-bit integers")?;
-                    send(
-                        what,
-                        hub.requestInference(self.model, raw, options).value(fee),
-                    )
-                    .await?
-                }
-                Input::Private(commitment, subject) => {
-                    let call =
-                        hub.requestPrivateInference(self.model, *commitment, *subject, options);
-                    send(what, call.value(fee)).await?
-                }
-            };
-            drop(working);
-            let event = receipt.decoded_log::<IInferenceHub::InferenceRequested>();
-            let event = event.ok_or_else(|| eyre!("the hub announced no request"))?;
-            ensure!(
-                event.address == contracts.hub,
-                "another contract announced the request"
-            );
-            let (raw_input, commitment) = match input {
-                Input::Public(raw) => (Some(raw), None),
-                Input::Private(commitment, _) => (None, Some(commitment)),
-            };
-            ui.data(&RequestReport {
-                request_id: show_id(event.data.id),
-                model_id: show_id(self.model),
-                raw_input,
-                commitment,
-                fee: fee.to_string(),
-                deadline,
-                transaction: receipt.transaction_hash,
-                gas_used: receipt.gas_used,
-            })?;
-            Ok(Exit::Yes)
-        })
+        block_on(self.request(key, ui))
+    }
+
+    async fn request(&self, key: PrivateKeySigner, ui: Ui) -> eyre::Result<Exit> {
+        let node = self.node.connect(Some(key.clone())).await?;
+        let contracts = self.contracts.find(&node).await?;
+        let input = self.input(&node, &contracts).await?;
+        let hub = IInferenceHub::new(contracts.hub, &node.provider);
+        let fee = match self.fee {
+            Some(fee) => U256::from(fee),
+            None => {
+                let quote = hub.quote(self.model, 0).call().await;
+                quote.map_err(|error| explain("asking for the fee", error))?
+            }
+        };
+        let deadline = node.now().await? + self.time;
+        let options = RequestOptions {
+            refundTo: self.refund_to.unwrap_or_default(),
+            deadline,
+            callbackGas: 0,
+            userData: B256::ZERO,
+        };
+        let working = ui.working("requesting");
+        let what = "requesting";
+        let receipt = match &input {
+            Input::Public(raw) => {
+                let raw: Result<Vec<i32>, _> = raw.iter().map(|&v| v.try_into()).collect();
+                let raw = raw.wrap_err("raw values are 32-bit integers")?;
+                let call = hub.requestInference(self.model, raw, options);
+                send(what, call.value(fee)).await?
+            }
+            Input::Own(_, commitment, _) => {
+                let own = key.address();
+                let call = hub.requestPrivateInference(self.model, *commitment, own, options);
+                send(what, call.value(fee)).await?
+            }
+            Input::Private(commitment, subject) => {
+                let call = hub.requestPrivateInference(self.model, *commitment, *subject, options);
+                send(what, call.value(fee)).await?
+            }
+        };
+        let event = receipt.decoded_log::<IInferenceHub::InferenceRequested>();
+        let event = event.ok_or_else(|| eyre!("the hub announced no request"))?;
+        ensure!(
+            event.address == contracts.hub,
+            "another contract announced the request"
+        );
+        let id = event.data.id;
+        let mut report = RequestReport {
+            request_id: show_id(id),
+            model_id: show_id(self.model),
+            raw_input: None,
+            commitment: None,
+            handed_in: None,
+            fee: fee.to_string(),
+            deadline,
+            transaction: receipt.transaction_hash,
+            gas_used: receipt.gas_used,
+        };
+        match input {
+            Input::Public(raw) => report.raw_input = Some(raw),
+            Input::Private(commitment, _) => report.commitment = Some(commitment),
+            Input::Own(opening, commitment, path) => {
+                report.commitment = Some(commitment);
+                let place = (node.chain_id, contracts.hub);
+                let body = opening.save_signed(&path, &key, place, id, commitment)?;
+                working.now("handing the input in");
+                let taken = self.operator.hand_in(&body).await.wrap_err_with(|| {
+                    let (request, path) = (&report.request_id, path.display());
+                    format!("request {request} was made; hand in `{path}` again")
+                })?;
+                report.handed_in = Some(taken);
+            }
+        }
+        drop(working);
+        ui.data(&report)?;
+        Ok(Exit::Yes)
     }
 }
