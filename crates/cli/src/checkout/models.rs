@@ -68,18 +68,6 @@ impl KnownModel {
         checkout.path(self.examples)
     }
 
-    /// The arguments of `haloracle compile` that make its bundle.
-    pub(crate) fn compile_arguments(&self, checkout: &Checkout, bundle: &str) -> Vec<String> {
-        let path = |inside| checkout.path(inside).display().to_string();
-        let mut arguments = vec!["compile".into(), path(self.onnx), "--calibration".into()];
-        arguments.push(path(self.calibration));
-        arguments.extend(["-o".into(), bundle.into()]);
-        if let Some(schema) = self.schema {
-            arguments.extend(["--schema".into(), path(schema)]);
-        }
-        arguments
-    }
-
     /// Compiles the model into `dir` and generates its keys.
     pub(crate) fn compile(
         &self,
