@@ -143,6 +143,20 @@ fn a_model_is_deployed_registered_asked_and_checked() {
     world
         .run(&["request", &id, "--input", "far.json"])
         .is_error(&["feature 0", "outside its domain"]);
+    // With the bundle at hand features have their names; another model's has none to give.
+    let named = world.path("named").display().to_string();
+    let schema: Vec<Value> = (0..30)
+        .map(|at| serde_json::json!({ "name": format!("column_{at}") }))
+        .collect();
+    let file = world.path("named.json");
+    fs::write(&file, serde_json::json!({ "inputs": schema }).to_string()).unwrap();
+    let (onnx, file) = (common::onnx("mlp_small"), file.display().to_string());
+    let compile = ["compile", &onnx, "--calibration", &data, "--schema", &file];
+    world.run(&[&compile[..], &["-o", &named]].concat());
+    let request_far = ["request", &id, "--input", "far.json", "--bundle"];
+    let far = |bundle: &str| world.run(&[&request_far[..], &[bundle]].concat());
+    far(&named).is_error(&["column_0", "outside its domain"]);
+    far(&bundle("logreg")).is_error(&["logreg", "another model"]);
     let waited = world.run(&["status", &text(&requested["request_id"]), "--wait", "1"]);
     assert_eq!(waited.code, Some(2), "nobody answers: {waited:#?}");
 }

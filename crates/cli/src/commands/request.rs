@@ -1,13 +1,15 @@
 //! `haloracle request`: asks for an answer, from an ordinary account.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, B256, TxHash, U256};
 use alloy::signers::local::PrivateKeySigner;
 use eyre::{WrapErr, ensure, eyre};
 use haloracle_contracts::statement::INPUT_COMMITMENT;
 use haloracle_contracts::{IInferenceHub, RequestOptions};
+use haloracle_model::{InputSchema, IntegerModel};
+use haloracle_prover::Bundle;
 use serde::Serialize;
 
 use crate::chain::block_on;
@@ -33,6 +35,9 @@ pub(crate) struct RequestArgs {
     /// Row of the input file, from 1; may be left out where there is only one
     #[arg(long, value_name = "N", requires = "input")]
     row: Option<usize>,
+    /// The model's bundle, for the names of its features: the chain holds none
+    #[arg(long, value_name = "BUNDLE", requires = "input")]
+    bundle: Option<PathBuf>,
     /// For private inputs: where salt, values and signature go, what operators take. Keep it secret
     #[arg(long, value_name = "FILE", requires = "input")]
     opening: Option<PathBuf>,
@@ -111,6 +116,24 @@ enum Input {
     Private(B256, Address),
 }
 
+/// Names the features of the schema on chain as the bundle does, if it is the bundle of that model.
+fn take_names(encoding: &mut IntegerModel, bundle: &Path) -> eyre::Result<()> {
+    let opened = Bundle::open(bundle)?;
+    let (named, unnamed) = (&opened.model().input, &mut encoding.input);
+    let boxes = |schema: &InputSchema| -> Vec<_> {
+        let features = schema.features.iter();
+        features.map(|f| (f.decimals, f.lo, f.hi)).collect()
+    };
+    ensure!(
+        named.digits == unnamed.digits && boxes(named) == boxes(unnamed),
+        "bundle `{}` is of another model than {}: their features differ",
+        bundle.display(),
+        encoding.name
+    );
+    unnamed.features.clone_from(&named.features);
+    Ok(())
+}
+
 impl RequestArgs {
     /// The input in the way that the model takes it.
     async fn input(&self, node: &Node, contracts: &Contracts) -> eyre::Result<Input> {
@@ -129,7 +152,10 @@ impl RequestArgs {
                     )),
                     (_, path) => Ok(path.as_ref()),
                 }?;
-                let encoding = encoding(self.model, &schema)?;
+                let mut encoding = encoding(self.model, &schema)?;
+                if let Some(bundle) = &self.bundle {
+                    take_names(&mut encoding, bundle)?;
+                }
                 let raw = input.row(&encoding, self.row)?.raw;
                 match path {
                     None => Ok(Input::Public(raw)),
