@@ -46,11 +46,15 @@ impl FloatNode {
             FloatOp::Conv(conv) => {
                 let outputs = conv.shape.outputs();
                 let plane = outputs / conv.bias.len().max(1);
-                wires.extend((0..outputs).map(|output| {
-                    let taps = conv.shape.taps(output);
-                    let sum: f64 = taps.map(|t| x[t.input] * conv.weights[t.weight]).sum();
-                    conv.bias[output / plane] + sum
-                }));
+                let first = wires.len();
+                wires.extend((0..outputs).map(|output| conv.bias[output / plane]));
+                let sums = &mut wires[first..];
+                conv.shape.spans(|span| {
+                    let weight = conv.weights[span.weight];
+                    let outputs = sums[span.output..span.output + span.count].iter_mut();
+                    let inputs = x[span.input..].iter().step_by(span.stride);
+                    outputs.zip(inputs).for_each(|(sum, x)| *sum += weight * x);
+                });
             }
             FloatOp::Sparse { units } => wires.extend(units.iter().map(|unit| {
                 let terms = unit.terms.iter().map(|(at, c)| c * x[*at as usize]);
