@@ -44,14 +44,15 @@ impl Net {
         }
     }
 
-    /// Outputs that are clamped from both sides: an output's round step leaves room above the
-    /// clamp, so these stay tables.
+    /// Outputs with a clamp that does not start at zero, or ends: digits saturate at zero and at
+    /// their largest, and an output's round step puts nothing else exactly there, so these stay
+    /// tables.
     fn clamped_outputs(&self) -> Vec<Ref> {
-        let both = |r: &Ref| {
+        let elsewhere = |r: &Ref| {
             let clamp = self.exprs.clamp(r.expr);
-            clamp.is_some_and(|(lo, hi)| lo.is_finite() && hi.is_finite())
+            clamp.is_some_and(|clamp| clamp != (0.0, f64::INFINITY))
         };
-        self.output_refs().filter(both).collect()
+        self.output_refs().filter(elsewhere).collect()
     }
 
     /// The one clamp that all `demands` of a variable begin with.

@@ -2,6 +2,7 @@
 
 use super::Interval;
 use crate::integer::OutputField;
+use crate::quantize::net::Clamp;
 
 /// Room around the calibrated outputs, as part of their range on each side.
 const OUTPUT_HEADROOM: f64 = 0.05;
@@ -17,6 +18,8 @@ pub(super) struct Wanted {
     pub(super) seen: Interval,
     /// Values that it can take at all.
     pub(super) possible: Interval,
+    /// Where the digits must saturate.
+    pub(super) clamp: Clamp,
     /// Finest step that keeps every input provable.
     pub(super) least: f64,
     /// The values of a function between 0 and 1.
@@ -47,6 +50,10 @@ pub(super) fn fields(
     let spans = || numbers().map(|w| w.range().width());
     let widest = spans().fold(0.0, f64::max);
     let narrowest = spans().fold(f64::INFINITY, f64::min);
+    // Digits that saturate at a clamp cannot have the zero point of others that do not.
+    let mut clamps = numbers().map(|w| w.clamp);
+    let first = clamps.next();
+    let alike = clamps.all(|clamp| Some(clamp) == first);
     let shared = widest <= narrowest * SHARED_SCALE_RATIO;
     let all = numbers()
         .map(Wanted::range)
@@ -59,10 +66,12 @@ pub(super) fn fields(
             if wanted.probability {
                 return Ok(probability_field(name, max_digit));
             }
+            let own = wanted.range();
             let (range, least) = match shared {
                 true => (all, coarsest),
-                false => (wanted.range(), wanted.least),
+                false => (own, wanted.least),
             };
+            let lo = if alike { range.lo } else { own.lo };
             let span = if range.hi > range.lo {
                 range.width()
             } else {
@@ -83,7 +92,7 @@ pub(super) fn fields(
                 multiplier,
                 decimals,
             };
-            field.zero_point = (-range.lo / field.step()).round().max(0.0) as u64;
+            field.zero_point = (-lo / field.step()).round().max(0.0) as u64;
             Ok(field)
         })
         .collect()

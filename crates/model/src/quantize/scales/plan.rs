@@ -232,10 +232,12 @@ impl Round<'_, '_> {
             let (lo, hi) = planner.clamp(class);
             let tables = planner.seen_tables(class);
             let all = planner.classes.all[class].tables.iter().map(|(_, expr)| {
-                let far = Interval::new(-1e3, 1e3);
-                range::hull(&|x| planner.net.exprs.value(*expr, x), far)
+                // Functions bend near zero: that is where most of the points must be.
+                let far = |x: f64| 1e3 * x.powi(5);
+                let unit = Interval::new(-1.0, 1.0);
+                range::hull(&|x| planner.net.exprs.value(*expr, far(x)), unit)
             });
-            let all = all.fold(Interval::EMPTY, Interval::hull);
+            let all = all.fold(tables, Interval::hull);
             let only_tables = planner.classes.all[class].units.is_empty();
             wanted.push(Wanted {
                 seen: planner.seen(class).clamp((lo, hi)).hull(tables),
@@ -243,6 +245,7 @@ impl Round<'_, '_> {
                     true => all,
                     false => Interval { lo, hi },
                 },
+                clamp: (lo, hi),
                 least: self.least[class],
                 probability: only_tables && all.lo >= 0.0 && all.hi <= 1.0 && all.hi > 0.9,
             });
@@ -315,6 +318,8 @@ impl Round<'_, '_> {
                 if part.hi < reach.hi {
                     wanted.hi = wanted.hi.max(part.hi);
                 }
+                // But never beyond where the units saturate.
+                wanted = wanted.clamp(clamp);
             }
             let narrow = wanted.clamp((part.lo, part.hi));
             if narrow.width() > 0.0 && clamp == FREE {
