@@ -21,7 +21,7 @@ contract Halo2VerifierWide {
 
     /// The shape: digest of the constraint system that this contract was generated from.
     bytes32 private constant SHAPE_HASH =
-        0x3c03a1f0e16324cdb8d2a7ccc5d2e446e6271fcf8ebe0fcb26187ec5f302758d;
+        0xa715a8a3ae1300721a6a41ce23d0fead764d683bf638830b96a59c2677c9624a;
     /// Digest of the setup's verifier part: generators and tau G2.
     bytes32 private constant SRS_HASH =
         0xc9919d2b128a6d65982b81a2a2e98ef0a5dc7e70446cf3b894f15a29a8a66012;
@@ -348,34 +348,35 @@ contract Halo2VerifierWide {
     uint256 private constant T_56 = 0x26e0;
     uint256 private constant T_57 = 0x2700;
     uint256 private constant T_58 = 0x2720;
+    uint256 private constant T_59 = 0x2740;
 
     // Factors of the rotation sets, and minus the opened value.
-    uint256 private constant SCALE_1 = 0x2740;
-    uint256 private constant SCALE_2 = 0x2760;
-    uint256 private constant VALUE = 0x2780;
+    uint256 private constant SCALE_1 = 0x2760;
+    uint256 private constant SCALE_2 = 0x2780;
+    uint256 private constant VALUE = 0x27a0;
 
     // Precompiles: point and scalar; two points; the running sum and the pairing.
-    uint256 private constant FOLD = 0x27a0;
-    uint256 private constant PAIR = 0x2800;
-    uint256 private constant SUM = 0x2880;
+    uint256 private constant FOLD = 0x27c0;
+    uint256 private constant PAIR = 0x2820;
+    uint256 private constant SUM = 0x28a0;
 
     // First the transcript's input, then inversions: two words each.
-    uint256 private constant INPUT = 0x2a00;
-    uint256 private constant INVERSES = 0x2a00;
-    uint256 private constant INVERSE_VANISHING = 0x2a00;
-    uint256 private constant INVERSE_0 = 0x2a40;
-    uint256 private constant INVERSE_0_NEXT = 0x2a80;
-    uint256 private constant INVERSE_2_MINUS_6 = 0x2ac0;
-    uint256 private constant INVERSE_2 = 0x2b00;
-    uint256 private constant INVERSE_2_NEXT = 0x2b40;
-    uint256 private constant INVERSE_MISSING = 0x2b80;
-    uint256 private constant LAST_ROW_1 = 0x2bc0;
-    uint256 private constant LAST_ROW_2 = 0x2c00;
-    uint256 private constant LAST_ROW_3 = 0x2c40;
-    uint256 private constant LAST_ROW_4 = 0x2c80;
-    uint256 private constant LAST_ROW_5 = 0x2cc0;
-    uint256 private constant LAST_ROW_6 = 0x2d00;
-    uint256 private constant FIRST_ROWS = 0x2d40;
+    uint256 private constant INPUT = 0x2a20;
+    uint256 private constant INVERSES = 0x2a20;
+    uint256 private constant INVERSE_VANISHING = 0x2a20;
+    uint256 private constant INVERSE_0 = 0x2a60;
+    uint256 private constant INVERSE_0_NEXT = 0x2aa0;
+    uint256 private constant INVERSE_2_MINUS_6 = 0x2ae0;
+    uint256 private constant INVERSE_2 = 0x2b20;
+    uint256 private constant INVERSE_2_NEXT = 0x2b60;
+    uint256 private constant INVERSE_MISSING = 0x2ba0;
+    uint256 private constant LAST_ROW_1 = 0x2be0;
+    uint256 private constant LAST_ROW_2 = 0x2c20;
+    uint256 private constant LAST_ROW_3 = 0x2c60;
+    uint256 private constant LAST_ROW_4 = 0x2ca0;
+    uint256 private constant LAST_ROW_5 = 0x2ce0;
+    uint256 private constant LAST_ROW_6 = 0x2d20;
+    uint256 private constant FIRST_ROWS = 0x2d60;
 
     /// @notice Digest of the constraint system.
     function shapeHash() external pure returns (bytes32) {
@@ -1529,7 +1530,7 @@ contract Halo2VerifierWide {
                     ),
                     r
                 )
-                // hash (1/5)
+                // hash (1/8)
                 mstore(
                     T_31,
                     mulmod(
@@ -1551,37 +1552,78 @@ contract Halo2VerifierWide {
                     ),
                     r
                 )
-                // hash (2/5)
+                // hash (2/8)
                 h := addmod(
                     mulmod(h, y, r),
                     mulmod(
                         mload(T_31),
                         addmod(
                             mload(E_ADVICE_9),
-                            sub(r, mulmod(mload(E_ADVICE_8), mload(E_ADVICE_8), r)),
+                            sub(
+                                r,
+                                mulmod(
+                                    mload(E_ADVICE_0),
+                                    mulmod(mload(E_ADVICE_8), mload(E_ADVICE_8), r),
+                                    r
+                                )
+                            ),
                             r
                         ),
                         r
                     ),
                     r
                 )
-                // hash (3/5)
-                mstore(T_32, mulmod(mload(E_ADVICE_0), mload(E_ADVICE_9), r))
+                // hash (3/8)
                 h := addmod(
                     mulmod(h, y, r),
                     mulmod(
                         mload(T_31),
                         addmod(
-                            mload(E_ADVICE_0_NEXT),
+                            mload(E_ADVICE_10),
+                            sub(r, mulmod(mload(E_ADVICE_3), mload(E_ADVICE_3), r)),
+                            r
+                        ),
+                        r
+                    ),
+                    r
+                )
+                // hash (4/8)
+                h := addmod(
+                    mulmod(h, y, r),
+                    mulmod(
+                        mload(T_31),
+                        addmod(
+                            mload(E_ADVICE_11),
+                            sub(
+                                r,
+                                mulmod(
+                                    mload(E_ADVICE_3),
+                                    mulmod(mload(E_ADVICE_10), mload(E_ADVICE_10), r),
+                                    r
+                                )
+                            ),
+                            r
+                        ),
+                        r
+                    ),
+                    r
+                )
+                // hash (5/8)
+                h := addmod(
+                    mulmod(h, y, r),
+                    mulmod(
+                        mload(T_31),
+                        addmod(
+                            mload(E_ADVICE_3),
                             sub(
                                 r,
                                 addmod(
-                                    mload(E_FIXED_9),
+                                    mload(E_FIXED_3),
                                     addmod(
                                         mload(T_9),
                                         addmod(
                                             mload(T_8),
-                                            mulmod(mload(E_FIXED_0), mload(T_32), r),
+                                            mulmod(mload(E_FIXED_0), mload(E_ADVICE_9), r),
                                             r
                                         ),
                                         r
@@ -1595,9 +1637,39 @@ contract Halo2VerifierWide {
                     ),
                     r
                 )
-                // hash (4/5)
+                // hash (6/8)
                 mstore(
-                    T_33,
+                    T_32,
+                    addmod(
+                        mload(E_ADVICE_0_NEXT),
+                        sub(
+                            r,
+                            addmod(
+                                mload(E_FIXED_8),
+                                addmod(
+                                    mulmod(mload(E_FIXED_7), mload(E_ADVICE_11), r),
+                                    addmod(
+                                        mulmod(mload(E_FIXED_6), mload(E_ADVICE_2), r),
+                                        addmod(
+                                            mulmod(mload(E_FIXED_4), mload(E_ADVICE_9), r),
+                                            mulmod(mload(E_FIXED_5), mload(E_ADVICE_1), r),
+                                            r
+                                        ),
+                                        r
+                                    ),
+                                    r
+                                ),
+                                r
+                            )
+                        ),
+                        r
+                    )
+                )
+                h := addmod(mulmod(h, y, r), mulmod(mload(T_31), mload(T_32), r), r)
+                // hash (7/8)
+                mstore(T_33, mulmod(mload(E_FIXED_12), mload(E_ADVICE_11), r))
+                mstore(
+                    T_34,
                     mulmod(
                         mload(T_31),
                         addmod(
@@ -1605,41 +1677,12 @@ contract Halo2VerifierWide {
                             sub(
                                 r,
                                 addmod(
-                                    mload(E_FIXED_10),
+                                    mload(T_33),
                                     addmod(
-                                        mulmod(mload(E_FIXED_5), mload(E_ADVICE_2), r),
+                                        mulmod(mload(E_FIXED_11), mload(E_ADVICE_2), r),
                                         addmod(
-                                            mulmod(mload(E_FIXED_3), mload(T_32), r),
-                                            mulmod(mload(E_FIXED_4), mload(E_ADVICE_1), r),
-                                            r
-                                        ),
-                                        r
-                                    ),
-                                    r
-                                )
-                            ),
-                            r
-                        ),
-                        r
-                    )
-                )
-                h := addmod(mload(T_33), mulmod(h, y, r), r)
-                // hash (5/5)
-                mstore(
-                    T_34,
-                    mulmod(
-                        mload(T_31),
-                        addmod(
-                            mload(E_ADVICE_2_NEXT),
-                            sub(
-                                r,
-                                addmod(
-                                    mload(E_FIXED_11),
-                                    addmod(
-                                        mulmod(mload(E_FIXED_8), mload(E_ADVICE_2), r),
-                                        addmod(
-                                            mulmod(mload(E_FIXED_6), mload(T_32), r),
-                                            mulmod(mload(E_FIXED_7), mload(E_ADVICE_1), r),
+                                            mulmod(mload(E_FIXED_9), mload(E_ADVICE_9), r),
+                                            mulmod(mload(E_FIXED_10), mload(E_ADVICE_1), r),
                                             r
                                         ),
                                         r
@@ -1653,22 +1696,51 @@ contract Halo2VerifierWide {
                     )
                 )
                 h := addmod(mload(T_34), mulmod(h, y, r), r)
-                // look-up fractions (1/3)
+                // hash (8/8)
                 mstore(
                     T_35,
+                    mulmod(
+                        mload(T_31),
+                        addmod(
+                            mload(E_ADVICE_2_NEXT),
+                            sub(
+                                r,
+                                addmod(
+                                    mload(T_33),
+                                    addmod(
+                                        mulmod(mload(E_FIXED_15), mload(E_ADVICE_2), r),
+                                        addmod(
+                                            mulmod(mload(E_FIXED_13), mload(E_ADVICE_9), r),
+                                            mulmod(mload(E_FIXED_14), mload(E_ADVICE_1), r),
+                                            r
+                                        ),
+                                        r
+                                    ),
+                                    r
+                                )
+                            ),
+                            r
+                        ),
+                        r
+                    )
+                )
+                h := addmod(mload(T_35), mulmod(h, y, r), r)
+                // look-up fractions (1/3)
+                mstore(
+                    T_36,
                     addmod(mload(E_ADVICE_4), addmod(mload(E_ADVICE_0), mload(CHALLENGE_2), r), r)
                 )
                 mstore(
-                    T_36,
+                    T_37,
                     addmod(mload(E_ADVICE_5), addmod(mload(E_ADVICE_1), mload(CHALLENGE_2), r), r)
                 )
-                mstore(T_37, mulmod(mload(T_35), mload(T_36), r))
+                mstore(T_38, mulmod(mload(T_36), mload(T_37), r))
                 mstore(
-                    T_38,
+                    T_39,
                     addmod(mload(E_ADVICE_6), addmod(mload(E_ADVICE_2), mload(CHALLENGE_2), r), r)
                 )
                 mstore(
-                    T_39,
+                    T_40,
                     mulmod(
                         sub(r, 0x1),
                         mulmod(mload(E_FIXED_17), addmod(mload(E_FIXED_17), sub(r, 0x2), r), r),
@@ -1680,16 +1752,16 @@ contract Halo2VerifierWide {
                     addmod(
                         mulmod(
                             mload(E_FIXED_16),
-                            mulmod(mload(T_38), mulmod(mload(E_ADVICE_16), mload(T_37), r), r),
+                            mulmod(mload(T_39), mulmod(mload(E_ADVICE_16), mload(T_38), r), r),
                             r
                         ),
                         sub(
                             r,
                             mulmod(
-                                mload(T_39),
+                                mload(T_40),
                                 addmod(
-                                    mload(T_37),
-                                    mulmod(mload(T_38), addmod(mload(T_35), mload(T_36), r), r),
+                                    mload(T_38),
+                                    mulmod(mload(T_39), addmod(mload(T_36), mload(T_37), r), r),
                                     r
                                 ),
                                 r
@@ -1701,27 +1773,27 @@ contract Halo2VerifierWide {
                 )
                 // look-up fractions (2/3)
                 mstore(
-                    T_40,
+                    T_41,
                     addmod(mload(E_ADVICE_7), addmod(mload(E_ADVICE_3), mload(CHALLENGE_2), r), r)
                 )
-                mstore(T_41, addmod(mload(E_ADVICE_8), mload(CHALLENGE_2), r))
-                mstore(T_42, mulmod(mload(T_40), mload(T_41), r))
-                mstore(T_43, addmod(mload(E_ADVICE_9), mload(CHALLENGE_2), r))
+                mstore(T_42, addmod(mload(E_ADVICE_8), mload(CHALLENGE_2), r))
+                mstore(T_43, mulmod(mload(T_41), mload(T_42), r))
+                mstore(T_44, addmod(mload(E_ADVICE_9), mload(CHALLENGE_2), r))
                 h := addmod(
                     mulmod(h, y, r),
                     addmod(
                         mulmod(
                             mload(E_FIXED_16),
-                            mulmod(mload(T_43), mulmod(mload(E_ADVICE_17), mload(T_42), r), r),
+                            mulmod(mload(T_44), mulmod(mload(E_ADVICE_17), mload(T_43), r), r),
                             r
                         ),
                         sub(
                             r,
                             mulmod(
-                                mload(T_39),
+                                mload(T_40),
                                 addmod(
-                                    mload(T_42),
-                                    mulmod(mload(T_43), addmod(mload(T_40), mload(T_41), r), r),
+                                    mload(T_43),
+                                    mulmod(mload(T_44), addmod(mload(T_41), mload(T_42), r), r),
                                     r
                                 ),
                                 r
@@ -1732,11 +1804,11 @@ contract Halo2VerifierWide {
                     r
                 )
                 // look-up fractions (3/3)
-                mstore(T_44, addmod(mload(E_ADVICE_10), mload(CHALLENGE_2), r))
-                mstore(T_45, addmod(mload(E_ADVICE_11), mload(CHALLENGE_2), r))
-                mstore(T_46, mulmod(mload(T_44), mload(T_45), r))
+                mstore(T_45, addmod(mload(E_ADVICE_10), mload(CHALLENGE_2), r))
+                mstore(T_46, addmod(mload(E_ADVICE_11), mload(CHALLENGE_2), r))
+                mstore(T_47, mulmod(mload(T_45), mload(T_46), r))
                 mstore(
-                    T_47,
+                    T_48,
                     mulmod(
                         mload(CHALLENGE_3),
                         addmod(
@@ -1763,22 +1835,22 @@ contract Halo2VerifierWide {
                         r
                     )
                 )
-                mstore(T_48, addmod(mload(CHALLENGE_2), mload(T_47), r))
+                mstore(T_49, addmod(mload(CHALLENGE_2), mload(T_48), r))
                 h := addmod(
                     mulmod(h, y, r),
                     addmod(
-                        sub(r, mulmod(mload(T_46), mload(E_FIXED_31), r)),
+                        sub(r, mulmod(mload(T_47), mload(E_FIXED_31), r)),
                         addmod(
                             mulmod(
                                 mload(E_FIXED_16),
-                                mulmod(mload(T_48), mulmod(mload(E_ADVICE_18), mload(T_46), r), r),
+                                mulmod(mload(T_49), mulmod(mload(E_ADVICE_18), mload(T_47), r), r),
                                 r
                             ),
                             sub(
                                 r,
                                 mulmod(
-                                    mload(T_39),
-                                    mulmod(mload(T_48), addmod(mload(T_44), mload(T_45), r), r),
+                                    mload(T_40),
+                                    mulmod(mload(T_49), addmod(mload(T_45), mload(T_46), r), r),
                                     r
                                 )
                             ),
@@ -1790,7 +1862,7 @@ contract Halo2VerifierWide {
                 )
                 // look-up sum
                 mstore(
-                    T_49,
+                    T_50,
                     addmod(
                         mload(E_ADVICE_12),
                         mulmod(
@@ -1829,7 +1901,7 @@ contract Halo2VerifierWide {
                         r
                     )
                 )
-                h := addmod(mulmod(h, y, r), mulmod(mload(E_FIXED_16), mload(T_49), r), r)
+                h := addmod(mulmod(h, y, r), mulmod(mload(E_FIXED_16), mload(T_50), r), r)
                 // permutation: starts at 1
                 h := addmod(
                     mulmod(h, y, r),
@@ -1861,22 +1933,22 @@ contract Halo2VerifierWide {
                     r
                 )
                 // permutation: chunk 0
-                mstore(T_50, addmod(0x1, sub(r, addmod(mload(L_LAST), mload(L_BLIND), r)), r))
-                mstore(T_51, addmod(mload(E_ADVICE_0), mload(GAMMA), r))
-                mstore(T_52, addmod(mload(E_ADVICE_1), mload(GAMMA), r))
-                mstore(T_53, addmod(mload(E_ADVICE_2), mload(GAMMA), r))
-                mstore(T_54, mulmod(mload(BETA), mload(X), r))
+                mstore(T_51, addmod(0x1, sub(r, addmod(mload(L_LAST), mload(L_BLIND), r)), r))
+                mstore(T_52, addmod(mload(E_ADVICE_0), mload(GAMMA), r))
+                mstore(T_53, addmod(mload(E_ADVICE_1), mload(GAMMA), r))
+                mstore(T_54, addmod(mload(E_ADVICE_2), mload(GAMMA), r))
+                mstore(T_55, mulmod(mload(BETA), mload(X), r))
                 mstore(
-                    T_55,
+                    T_56,
                     addmod(
                         mulmod(
-                            addmod(mload(T_53), mulmod(mload(BETA), mload(E_SIGMA_2), r), r),
+                            addmod(mload(T_54), mulmod(mload(BETA), mload(E_SIGMA_2), r), r),
                             mulmod(
-                                addmod(mload(T_52), mulmod(mload(BETA), mload(E_SIGMA_1), r), r),
+                                addmod(mload(T_53), mulmod(mload(BETA), mload(E_SIGMA_1), r), r),
                                 mulmod(
                                     mload(E_PRODUCT_0_NEXT),
                                     addmod(
-                                        mload(T_51),
+                                        mload(T_52),
                                         mulmod(mload(BETA), mload(E_SIGMA_0), r),
                                         r
                                     ),
@@ -1890,9 +1962,9 @@ contract Halo2VerifierWide {
                             r,
                             mulmod(
                                 addmod(
-                                    mload(T_53),
+                                    mload(T_54),
                                     mulmod(
-                                        mload(T_54),
+                                        mload(T_55),
                                         0x13b360d4e82fe915fed16081038f98c211427b87a281bd733c277dbadf10372b,
                                         r
                                     ),
@@ -1901,13 +1973,13 @@ contract Halo2VerifierWide {
                                 mulmod(
                                     mulmod(
                                         mload(E_PRODUCT_0),
-                                        addmod(mload(T_54), mload(T_51), r),
+                                        addmod(mload(T_55), mload(T_52), r),
                                         r
                                     ),
                                     addmod(
-                                        mload(T_52),
+                                        mload(T_53),
                                         mulmod(
-                                            mload(T_54),
+                                            mload(T_55),
                                             0x09226b6e22c6f0ca64ec26aad4c86e715b5f898e5e963f25870e56bbe533e9a2,
                                             r
                                         ),
@@ -1921,21 +1993,21 @@ contract Halo2VerifierWide {
                         r
                     )
                 )
-                h := addmod(mulmod(h, y, r), mulmod(mload(T_50), mload(T_55), r), r)
+                h := addmod(mulmod(h, y, r), mulmod(mload(T_51), mload(T_56), r), r)
                 // permutation: chunk 1
-                mstore(T_56, addmod(mload(E_ADVICE_3), mload(GAMMA), r))
-                mstore(T_57, addmod(mload(GAMMA), mload(INSTANCE), r))
+                mstore(T_57, addmod(mload(E_ADVICE_3), mload(GAMMA), r))
+                mstore(T_58, addmod(mload(GAMMA), mload(INSTANCE), r))
                 mstore(
-                    T_58,
+                    T_59,
                     mulmod(
-                        mload(T_50),
+                        mload(T_51),
                         addmod(
                             mulmod(
-                                addmod(mload(T_57), mulmod(mload(BETA), mload(E_SIGMA_4), r), r),
+                                addmod(mload(T_58), mulmod(mload(BETA), mload(E_SIGMA_4), r), r),
                                 mulmod(
                                     mload(E_PRODUCT_1_NEXT),
                                     addmod(
-                                        mload(T_56),
+                                        mload(T_57),
                                         mulmod(mload(BETA), mload(E_SIGMA_3), r),
                                         r
                                     ),
@@ -1947,9 +2019,9 @@ contract Halo2VerifierWide {
                                 r,
                                 mulmod(
                                     addmod(
-                                        mload(T_57),
+                                        mload(T_58),
                                         mulmod(
-                                            mload(T_54),
+                                            mload(T_55),
                                             0x00a136ba13afa6c83eb7b82fb370e228e74155e48fb8f1c1cfc33fb0da8afb42,
                                             r
                                         ),
@@ -1958,9 +2030,9 @@ contract Halo2VerifierWide {
                                     mulmod(
                                         mload(E_PRODUCT_1),
                                         addmod(
-                                            mload(T_56),
+                                            mload(T_57),
                                             mulmod(
-                                                mload(T_54),
+                                                mload(T_55),
                                                 0x18afdf23e9bd9302673fc1e076a492d4d65bd18ebc4d854ed189139bab313e52,
                                                 r
                                             ),
@@ -1976,7 +2048,7 @@ contract Halo2VerifierWide {
                         r
                     )
                 )
-                h := addmod(mload(T_58), mulmod(h, y, r), r)
+                h := addmod(mload(T_59), mulmod(h, y, r), r)
                 mstore(E_QUOTIENT, mulmod(h, mload(INVERSE_VANISHING), r))
             }
 

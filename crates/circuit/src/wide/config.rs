@@ -4,7 +4,7 @@
 //! Fixed columns (the program), with `'` for the next row and `k` from 0 to 3:
 //! * `w_0..w_15`: weight lanes;
 //! * `q`: gates on; `live`: 1 the row's cells are looked up, 0 they are free field elements,
-//!   2 they are a Poseidon state;
+//!   2 they are a Poseidon state, with lanes that mix it;
 //! * `a_one`, `a_four`, `a_lanes`: multiplier of A, `a_one + a_four ρ^4 + a_lanes ρ^16`;
 //! * `local`: the lanes are coefficients of this row's cells instead of a fold of weights;
 //! * `vec`: coefficient of `Σ ρ^k z_k`; `act`, `digit`: of `−Σ ρ^k r_k` and `−Σ ρ^k (z_k − n_k)`;

@@ -13,8 +13,11 @@
 //! max  max (z_0' − z_k − r_k) = 0,  max r_0 r_1 r_2 r_3 = 0
 //! edge [kind = 2]: z_1' = z_1, r_2 = z_0' − z_2, r_3 = z_3 − z_0', r_1' = r_0
 //! next [kind = 3]: z_0' = r_1
-//! hash [live = 2]: r_0 = z_0², r_1 = r_0²,
-//!      z_i' = w_3i r_1 z_0 + w_3i+1 z_1 + w_3i+2 z_2 + w_9+i   for i < 3
+//! hash [live = 2]: r_0 = z_0², r_1 = r_0² z_0, r_2 = z_3², r_3 = r_2² z_3,
+//!      z_3  = w_0 r_1 + w_1 z_1 + w_2 z_2 + w_3
+//!      z_0' = w_4 r_1 + w_5 z_1 + w_6 z_2 + w_7 r_3 + w_8
+//!      z_1' = w_9 r_1 + w_10 z_1 + w_11 z_2 + w_12 r_3
+//!      z_2' = w_13 r_1 + w_14 z_1 + w_15 z_2 + w_12 r_3
 //! h_j  q h_j f f' f'' = Σ numerators times the other two
 //!      f: β + z_k + n_k and β + r_k, numerator [live = 1];
 //!      tuple β + α (z_0 + 2^16 z_1 + 2^32 z_2 + 2^48 z_3 + 2^64 r_0 + 2^80 tag), numerator tag
@@ -220,28 +223,36 @@ impl WideConfig {
         });
     }
 
-    /// One S-box a row; the lanes hold the matrix and the constants that follow it, so a full
-    /// round is three rows, two of which only rotate the state.
+    /// Two S-boxes a row, of `z_0` and `z_3`; the lanes hold what is mixed before and after the
+    /// second.
     fn hash_gate(&self, meta: &mut ConstraintSystem<Fr>) {
         let config = *self;
         meta.create_gate("hash", |row| {
             let hashes = indicator(&fixed(row, config.live), 2, 2);
             let w = config.lanes.map(|lane| fixed(row, lane));
-            let z = config.z.map(|c| now(row, c));
-            let [square, fourth] = [config.r[0], config.r[1]].map(|c| now(row, c));
-            let mut gates = vec![
-                hashes.clone() * (square.clone() - z[0].clone() * z[0].clone()),
-                hashes.clone() * (fourth.clone() - square.clone() * square),
-            ];
-            for i in 0..3 {
-                let out = next(row, config.z[i]);
-                let mixed = w[3 * i].clone() * (fourth.clone() * z[0].clone())
-                    + w[3 * i + 1].clone() * z[1].clone()
-                    + w[3 * i + 2].clone() * z[2].clone()
-                    + w[9 + i].clone();
-                gates.push(hashes.clone() * (out - mixed));
+            let [z, r] = [config.z, config.r].map(|c| c.map(|c| now(row, c)));
+            let outs: Vec<_> = config.z[..3].iter().map(|c| next(row, *c)).collect();
+            let mut gates = Vec::new();
+            for (x, square, fifth) in [(&z[0], &r[0], &r[1]), (&z[3], &r[2], &r[3])] {
+                gates.push(square.clone() - x.clone() * x.clone());
+                gates.push(fifth.clone() - square.clone() * square.clone() * x.clone());
             }
-            gates
+            let mixed = |first: usize| {
+                w[first].clone() * r[1].clone()
+                    + w[first + 1].clone() * z[1].clone()
+                    + w[first + 2].clone() * z[2].clone()
+            };
+            let second = |lane: usize| w[lane].clone() * r[3].clone();
+            let sums = [
+                mixed(0) + w[3].clone(),
+                mixed(4) + second(7) + w[8].clone(),
+                mixed(9) + second(12),
+                mixed(13) + second(12),
+            ];
+            let targets = z[3..].iter().chain(&outs);
+            gates.extend(targets.zip(sums).map(|(cell, sum)| cell.clone() - sum));
+            let gates = gates.into_iter().map(|gate| hashes.clone() * gate);
+            gates.collect::<Vec<_>>()
         });
     }
 

@@ -12,7 +12,7 @@ pub enum Live {
     Free = 0,
     /// Every cell is looked up.
     Looked = 1,
-    /// A Poseidon state.
+    /// A Poseidon state, two elements of which pass their S-boxes.
     Hash = 2,
 }
 
@@ -133,7 +133,7 @@ pub enum Value {
     Parameter(u32),
     /// The salt of a commitment, a field element.
     Salt(Domain),
-    /// An element of a sponge's state, a field element.
+    /// A cell of a sponge's rows, a field element.
     State(State),
     /// A public instance, as a field element.
     Instance(u32),
@@ -152,16 +152,16 @@ pub enum Value {
     Aux(u32),
 }
 
-/// An element of a sponge's state while it absorbs its words.
+/// A cell of a sponge's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct State {
     /// Which sponge.
     pub domain: Domain,
     /// Which permutation.
     pub permutation: u32,
-    /// S-boxes done; [`super::lower::sponge::STEPS`] after the last.
+    /// Row of the permutation; [`super::lower::boxes::ROWS`] for the row behind.
     pub step: u32,
-    /// Which element.
+    /// Which cell of the row.
     pub lane: u8,
 }
 

@@ -11,14 +11,14 @@ use haloracle_model::words::{Word, slots_per_word};
 use haloracle_model::{IntegerModel, Op, Trace, TreeNode, Trees};
 
 use super::config::CELLS;
+use super::lower::boxes;
 use super::lower::conv::Plan;
 use super::lower::linear::pack;
-use super::lower::sponge;
 use super::lower::tables::{Tables, Tuple, interval};
 use super::program::{Aux, Bound, Live, Program, Source, Value};
 use crate::commitment::{Domain, capacity, digit_words};
 use crate::field;
-use crate::poseidon::{self, WIDTH};
+use crate::poseidon;
 use crate::witness::{WitnessError, tag_halves, word_digit};
 
 /// The phase-1 cells of one run, by row, and its public instances.
@@ -84,9 +84,9 @@ struct Filler<'p> {
     sponges: BTreeMap<Domain, Sponge>,
 }
 
-/// States of every permutation of a sponge, and its result.
+/// Cells of every permutation of a sponge, by row, and its result.
 struct Sponge {
-    permutations: Vec<Vec<[Fr; WIDTH]>>,
+    permutations: Vec<Vec<[Fr; CELLS]>>,
     result: Fr,
 }
 
@@ -95,15 +95,24 @@ impl Sponge {
         let mut input = vec![salt];
         input.extend_from_slice(words);
         let mut state = [capacity(domain, words.len()), Fr::ZERO, Fr::ZERO];
-        let first = poseidon::parameters().constants[0];
+        let constant = poseidon::parameters().constants[0][0];
+        state[0] += constant;
         let mut permutations = Vec::new();
-        for chunk in input.chunks(poseidon::RATE) {
+        let count = input.len().div_ceil(poseidon::RATE);
+        for (number, chunk) in input.chunks(poseidon::RATE).enumerate() {
             for (x, word) in state[1..].iter_mut().zip(chunk) {
                 *x += word;
             }
-            let start = std::array::from_fn(|i| state[i] + first[i]);
-            let states = sponge::states(start);
-            state = states.last().copied().unwrap_or(start);
+            // The next permutation's first element comes with its constant.
+            let end = if number + 1 < count {
+                constant
+            } else {
+                Fr::ZERO
+            };
+            let states = boxes::states(state, end);
+            if let Some([x, y, z, _]) = states.last() {
+                state = [*x, *y, *z];
+            }
             permutations.push(states);
         }
         Self {
@@ -162,9 +171,15 @@ impl Witness {
         }
         for (row, content) in program.rows.iter().enumerate() {
             if content.fixed.live == Live::Hash {
-                let square = witness.cell(row, 0).square();
-                witness.free_r.insert((row as u32, 0), square);
-                witness.free_r.insert((row as u32, 1), square.square());
+                for (at, lane) in [0, CELLS - 1].into_iter().enumerate() {
+                    let x = witness.cell(row, lane);
+                    let square = x.square();
+                    let key = (row as u32, 2 * at as u8);
+                    witness.free_r.insert(key, square);
+                    witness
+                        .free_r
+                        .insert((key.0, key.1 + 1), square.square() * x);
+                }
             }
         }
         witness.count(&filler)?;

@@ -83,7 +83,7 @@ fn read(program: &Program, row: usize, lane: usize) -> bool {
         || fixed.max
         || fixed.tag != 0
         || fixed.kind != Kind::Plain
-        || fixed.live == Live::Hash && lane < WIDTH
+        || fixed.live == Live::Hash
         || fixed.hold == Hold::Take
         || fixed.home && lane == 0
         || fixed.hold == Hold::Fresh && fixed.product && row > 0 && lane == 0;

@@ -2,18 +2,26 @@
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
-use super::walk::Walk;
+use super::point::ZERO;
+use super::walk::{Position, Walk};
 use super::wiring::cell;
 use super::{AuditError, check};
 use crate::commitment::{Domain, capacity};
 use crate::field::power_of_two;
-use crate::poseidon::{self, FULL_ROUNDS, PARTIAL_ROUNDS, RATE, WIDTH};
-use crate::wide::program::Cell;
+use crate::poseidon::{self, FULL_ROUNDS, PARTIAL_ROUNDS, WIDTH};
+use crate::wide::program::{Cell, FixedRow};
 
-/// S-boxes of a permutation, one a row.
+/// S-boxes of a permutation, two a row.
 const BOXES: usize = FULL_ROUNDS * WIDTH + PARTIAL_ROUNDS;
-/// Lanes that a row of a sponge reads: a matrix and a constant per element.
-const HASH_LANES: usize = WIDTH * WIDTH + WIDTH;
+
+/// What the first row of a permutation shows.
+#[derive(Clone, Copy)]
+enum Start {
+    /// A value that lives elsewhere.
+    Shown(Cell),
+    /// The salt, which is nobody's but this cell's.
+    Salt,
+}
 
 impl Walk<'_> {
     /// The sponge of a commitment to digits, each a wire's or one without a name, `per_word` in
@@ -24,55 +32,66 @@ impl Walk<'_> {
         digits: &[Option<usize>],
         per_word: usize,
     ) -> Result<Cell, AuditError> {
-        let words: Vec<&[Option<usize>]> = digits.chunks(per_word).collect();
-        let constants = poseidon::parameters().constants[0];
-        let permutations = (1 + words.len()).div_ceil(RATE);
-        let mut before: Option<usize> = None;
-        for permutation in 0..permutations {
-            let mut state = [cell(0, 0); WIDTH];
-            for (lane, state) in state.iter_mut().enumerate() {
-                // What this element absorbs: nothing, the salt, or a word.
-                let input = (permutation * RATE + lane).checked_sub(1);
-                let input = input.filter(|_| lane > 0);
-                let word = input.and_then(|at| words.get(at.checked_sub(1)?));
-                let mut sum = -constants[lane];
-                if permutation == 0 && lane == 0 {
-                    sum -= capacity(domain, words.len());
-                }
-                *state = self.absorb(before, lane, input == Some(0), word.copied(), sum)?;
-            }
-            before = Some(self.permutation(state)?);
+        let mut words = digits.chunks(per_word);
+        // The first element's constant comes with its value.
+        let constant = poseidon::parameters().constants[0][0];
+        let position = self.position()?;
+        let row = self.opening(position)?;
+        let first = cell(row, 0);
+        self.own_free(first)?;
+        let known = capacity(domain, words.len()) + constant;
+        self.prescribed += position.power * (self.point.z(first) - known);
+        let third = match words.next() {
+            Some(word) => self.third(None, word)?,
+            None => ZERO,
+        };
+        let mut start = [Start::Shown(first), Start::Salt, Start::Shown(third)];
+        loop {
+            let (one, two) = (words.next(), words.next());
+            let end = one.map_or(Fr::ZERO, |_| constant);
+            let row = self.permutation(start, end)?;
+            let Some(word) = one else {
+                return Ok(cell(row, 1));
+            };
+            let out = [0, 1, 2].map(|lane| cell(row, lane));
+            let position = self.position()?;
+            self.opens(position, row)?;
+            let second = cell(row, WIDTH);
+            self.own_free(second)?;
+            self.absorb(position, row, Some(out[1]), second, word)?;
+            let third = match two {
+                Some(word) => self.third(Some(out[2]), word)?,
+                None => out[2],
+            };
+            start = [out[0], second, third].map(Start::Shown);
         }
-        let missing = || AuditError("a commitment to nothing".into());
-        Ok(cell(before.ok_or_else(missing)?, 1))
     }
 
-    /// `state = before + salt + Σ 2^bit digit + constants`, where `sum` is minus the constants.
-    /// Returns the state's cell.
-    fn absorb(
-        &mut self,
-        before: Option<usize>,
-        lane: usize,
-        salted: bool,
-        word: Option<&[Option<usize>]>,
-        mut sum: Fr,
-    ) -> Result<Cell, AuditError> {
+    /// The third element, which absorbs a word on rows of its own.
+    fn third(&mut self, before: Option<Cell>, word: &[Option<usize>]) -> Result<Cell, AuditError> {
         let position = self.position()?;
         let row = self.opening(position)?;
         let state = cell(row, 0);
         self.own_free(state)?;
-        sum += self.point.z(state);
+        self.absorb(position, row, before, state, word)?;
+        Ok(state)
+    }
+
+    /// `state = before + Σ 2^bit digit`, the digits on the rows after `row`.
+    fn absorb(
+        &mut self,
+        position: Position,
+        row: usize,
+        before: Option<Cell>,
+        state: Cell,
+        word: &[Option<usize>],
+    ) -> Result<(), AuditError> {
+        let mut sum = self.point.z(state);
         if let Some(before) = before {
-            sum -= self.point.z(cell(before, lane));
-        }
-        if salted {
-            // The salt is nobody's but this cell's.
-            let salt = cell(row, 1);
-            self.own_free(salt)?;
-            sum -= self.point.z(salt);
+            sum -= self.point.z(before);
         }
         let bits = self.model.digit_bits;
-        for (number, wire) in word.unwrap_or(&[]).iter().enumerate() {
+        for (number, wire) in word.iter().enumerate() {
             let home = match wire {
                 Some(wire) => self.home(*wire),
                 None => {
@@ -84,41 +103,40 @@ impl Walk<'_> {
             sum -= power_of_two(bits * number as u32) * self.point.z(home);
         }
         self.prescribed += position.power * sum;
-        Ok(state)
+        Ok(())
     }
 
-    /// A row per S-box; returns the row behind, which holds the permuted state.
-    fn permutation(&mut self, start: [Cell; WIDTH]) -> Result<usize, AuditError> {
-        // Any state serves as a test: the rows compute a polynomial of degree below 5^65, which
-        // agrees with the permutation at this point only if it is the permutation.
-        let mut state: [Fr; WIDTH] = start.map(|cell| self.point.z(cell));
-        let constants = poseidon::parameters().constants[0];
-        let wanted = poseidon::permute(std::array::from_fn(|i| state[i] - constants[i]));
+    /// The rows of one permutation; returns the row behind, which holds the permuted state with
+    /// `end` added to its first element.
+    fn permutation(&mut self, start: [Start; WIDTH], end: Fr) -> Result<usize, AuditError> {
+        let mut state = [Fr::ZERO; WIDTH];
         let mut next: Option<usize> = None;
-        for step in 0..BOXES {
+        // Any state serves as a test: the rows compute a polynomial of degree below 2^191, which
+        // agrees with the permutation at this point only if it is the permutation.
+        let mut wanted = state;
+        for step in 0..BOXES.div_ceil(2) {
             let row = self.next_hash()?;
             check(next.is_none_or(|next| next == row), || {
-                format!("row {row}: not behind the S-box before")
+                format!("row {row}: not behind the S-boxes before")
             })?;
             next = Some(row + 1);
-            for (lane, home) in start.iter().enumerate() {
-                match step {
-                    0 => self.shows(cell(row, lane), *home)?,
-                    _ => self.own_hash(cell(row, lane))?,
+            for (lane, start) in start.iter().enumerate() {
+                let here = cell(row, lane);
+                match start {
+                    Start::Shown(home) if step == 0 => self.shows(here, *home)?,
+                    _ => self.own_hash(here)?,
                 }
             }
-            let w = &self.program.rows[row].fixed.lanes;
-            let unused = w[HASH_LANES..].iter().all(|w| *w == Fr::ZERO);
-            check(unused, || format!("row {row}: lanes that no S-box reads"))?;
-            let [x, y, z] = state;
-            let boxed = x.square().square() * x;
-            let mixed = |i: usize| {
-                w[WIDTH * i] * boxed
-                    + w[WIDTH * i + 1] * y
-                    + w[WIDTH * i + 2] * z
-                    + w[WIDTH * WIDTH + i]
-            };
-            state = std::array::from_fn(mixed);
+            self.own_hash(cell(row, WIDTH))?;
+            if step == 0 {
+                state = std::array::from_fn(|lane| self.point.z(cell(row, lane)));
+                let [first, second, third] = state;
+                let constant = poseidon::parameters().constants[0][0];
+                wanted = poseidon::permute([first - constant, second, third]);
+                wanted[0] += end;
+            }
+            state = pass(&self.program.rows[row].fixed, state)
+                .ok_or_else(|| AuditError(format!("row {row}: an S-box without effect")))?;
         }
         let row = self.next_free()?;
         check(next == Some(row) && state == wanted, || {
@@ -129,4 +147,23 @@ impl Walk<'_> {
         }
         Ok(row)
     }
+}
+
+/// The next row's state, by the gates; `None` if the second S-box has an input and its output
+/// is not read, or the other way round.
+fn pass(fixed: &FixedRow, [x, y, z]: [Fr; WIDTH]) -> Option<[Fr; WIDTH]> {
+    let fifth = |x: Fr| x.square().square() * x;
+    let w = &fixed.lanes;
+    let (fed, read) = (w[..4] != [Fr::ZERO; 4], [w[7], w[12]] != [Fr::ZERO; 2]);
+    if fed != read {
+        return None;
+    }
+    let a = fifth(x);
+    let b = fifth(w[0] * a + w[1] * y + w[2] * z + w[3]);
+    let mixed = |at: usize| w[at] * a + w[at + 1] * y + w[at + 2] * z;
+    Some([
+        mixed(4) + w[7] * b + w[8],
+        mixed(9) + w[12] * b,
+        mixed(13) + w[12] * b,
+    ])
 }

@@ -127,10 +127,15 @@ impl Walk<'_> {
     /// The free row that opens an equation.
     pub(super) fn opening(&mut self, position: Position) -> Result<usize, AuditError> {
         let row = self.next_free()?;
+        self.opens(position, row)?;
+        Ok(row)
+    }
+
+    /// Refuses a row that does not open an equation.
+    pub(super) fn opens(&self, position: Position, row: usize) -> Result<(), AuditError> {
         position.holds(row)?;
         let fresh = self.program.rows[row].fixed.a == [Fr::ZERO; 3];
-        check(fresh, || format!("row {row}: carries another sum on"))?;
-        Ok(row)
+        check(fresh, || format!("row {row}: carries another sum on"))
     }
 
     /// The home of a digit that no wire of the model is: it is found by its place, the

@@ -5,12 +5,13 @@
 //! each has a power of σ of its own; a packed node's products follow its claims directly and
 //! share their powers. Copies may point anywhere.
 
+pub mod boxes;
 mod builder;
 pub(in crate::wide) mod conv;
 pub(in crate::wide) mod linear;
 mod local;
 mod private;
-pub mod sponge;
+mod sponge;
 pub(in crate::wide) mod tables;
 mod trees;
 pub(in crate::wide) mod words;

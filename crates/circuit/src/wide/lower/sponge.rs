@@ -1,69 +1,27 @@
 //! Commitments: a Poseidon sponge over the salt and the packed digits.
 //!
-//! A permutation takes a row per S-box. Full rounds rotate the state, so that each element passes
-//! the first cell; the mixing and the next round's constants follow the last S-box of a round.
-//! The first round's constants are part of the equations that absorb.
+//! Between permutations the state passes through a free row, whose last cell is the second
+//! element after it absorbed a word; the third element absorbs on rows of its own. The first
+//! element absorbs nothing, so its next round constant is added by the rows before.
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
+use super::boxes::{ROWS, rows};
 use super::builder::{Builder, Term, cell};
 use crate::commitment::{Domain, capacity};
 use crate::field::power_of_two;
-use crate::poseidon::{FULL_ROUNDS, PARTIAL_ROUNDS, RATE, WIDTH, is_full, parameters};
+use crate::poseidon::{RATE, WIDTH, parameters};
 use crate::wide::config::CELLS;
 use crate::wide::program::{Live, Row, Source, State, Value};
 
-/// S-boxes of one permutation.
-pub const STEPS: usize = FULL_ROUNDS * WIDTH + PARTIAL_ROUNDS;
-
-/// The states of one permutation after 0, 1, ... S-boxes, as rows hold them: from the state with
-/// the first round's constants added, to the permuted state.
-pub(in crate::wide) fn states(start: [Fr; WIDTH]) -> Vec<[Fr; WIDTH]> {
-    let mut state = start;
-    let mut all = vec![state];
-    for lanes in lanes() {
-        let [x, y, z] = state;
-        let boxed = x.square().square() * x;
-        state = std::array::from_fn(|i| {
-            lanes[3 * i] * boxed + lanes[3 * i + 1] * y + lanes[3 * i + 2] * z + lanes[9 + i]
-        });
-        all.push(state);
-    }
-    all
-}
-
-/// Matrix and constants of every row of a permutation.
-fn lanes() -> Vec<[Fr; 12]> {
-    let parameters = parameters();
-    let rounds = parameters.constants.len();
-    let mut rows = Vec::with_capacity(STEPS);
-    for round in 0..rounds {
-        let next = parameters.constants.get(round + 1);
-        let constants = next.copied().unwrap_or([Fr::ZERO; WIDTH]);
-        let full = is_full(round);
-        if full {
-            // Two rotations: (x, y, z) becomes (y, z, x^5).
-            for _ in 1..WIDTH {
-                let mut row = [Fr::ZERO; 12];
-                row[1] = Fr::ONE;
-                row[5] = Fr::ONE;
-                row[6] = Fr::ONE;
-                rows.push(row);
-            }
-        }
-        let mut row = [Fr::ZERO; 12];
-        for i in 0..WIDTH {
-            let matrix = &parameters.matrix[i];
-            // After the rotations the cells hold elements 2, 0 and 1.
-            let order = if full { [2, 0, 1] } else { [0, 1, 2] };
-            for (at, element) in order.into_iter().enumerate() {
-                row[3 * i + at] = matrix[element];
-            }
-            row[9 + i] = constants[i];
-        }
-        rows.push(row);
-    }
-    rows
+/// An element of a sponge's state.
+fn state(domain: Domain, permutation: usize, step: usize, lane: usize) -> Value {
+    Value::State(State {
+        domain,
+        permutation: permutation as u32,
+        step: step as u32,
+        lane: lane as u8,
+    })
 }
 
 impl Builder<'_> {
@@ -76,75 +34,79 @@ impl Builder<'_> {
         per_word: usize,
         instance: u32,
     ) {
-        let bits = self.model.digit_bits;
         let words: Vec<&[Value]> = digits.chunks(per_word).collect();
-        let start = capacity(domain, words.len());
-        // The salt is the first word.
-        let inputs = 1 + words.len();
-        let constants = parameters().constants[0];
-        let permutations = inputs.div_ceil(RATE);
-        for permutation in 0..permutations as u32 {
-            let state = |step: usize, lane: u8| {
-                Value::State(State {
-                    domain,
-                    permutation,
-                    step: step as u32,
-                    lane,
-                })
-            };
-            for lane in 0..WIDTH as u8 {
-                let mut constant = -constants[usize::from(lane)];
-                let mut free: Vec<Term> = vec![(state(0, lane), Fr::ONE)];
-                let mut looked: Vec<Term> = Vec::new();
-                if permutation == 0 {
-                    if lane == 0 {
-                        constant -= start;
-                    }
-                } else {
-                    let before = State {
-                        domain,
-                        permutation: permutation - 1,
-                        step: STEPS as u32,
-                        lane,
-                    };
-                    free.push((Value::State(before), -Fr::ONE));
-                }
-                if lane > 0 {
-                    let input = permutation as usize * RATE + usize::from(lane) - 1;
-                    if input == 0 {
-                        free.push((Value::Salt(domain), -Fr::ONE));
-                    } else if let Some(word) = words.get(input - 1) {
-                        looked.extend(
-                            word.iter()
-                                .enumerate()
-                                .map(|(at, digit)| (*digit, -power_of_two(bits * at as u32))),
-                        );
-                    }
-                }
-                self.absorb(&free, &looked, constant);
-            }
-            for (step, lanes) in lanes().into_iter().enumerate() {
-                let values = [state(step, 0), state(step, 1), state(step, 2), Value::Zero];
-                let mut row = Row::new(Source::Values(values));
-                row.fixed.live = Live::Hash;
-                row.fixed.lanes[..12].copy_from_slice(&lanes);
-                self.push(row);
-            }
-            let values = [
-                state(STEPS, 0),
-                state(STEPS, 1),
-                state(STEPS, 2),
-                Value::Zero,
-            ];
-            let at = self.push(Self::free(Source::Values(values)));
-            if permutation as usize + 1 == permutations {
+        let constant = parameters().constants[0][0];
+        let first = state(domain, 0, 0, 0);
+        let start = capacity(domain, words.len()) + constant;
+        self.absorb(&[(first, Fr::ONE)], &[], -start);
+        // The salt is the first word, alone in its element.
+        let mut start = [first, Value::Salt(domain), Value::Nought];
+        let mut words = words.into_iter();
+        if let Some(word) = words.next() {
+            start[2] = state(domain, 0, 0, 2);
+            let free = [(start[2], Fr::ONE)];
+            self.absorb(&free, word, Fr::ZERO);
+        }
+        let mut number = 0;
+        loop {
+            let mut pair = words.by_ref().take(RATE);
+            let (one, two) = (pair.next(), pair.next());
+            let end = one.map_or(Fr::ZERO, |_| constant);
+            self.permutation(domain, number, start, end);
+            let out = move |lane| state(domain, number, ROWS, lane);
+            let Some(word) = one else {
+                let [x, y, z] = [0, 1, 2].map(out);
+                let values = Source::Values([x, y, z, Value::Zero]);
+                let at = self.push(Self::free(values));
                 self.public.push((cell(at, 1), instance as usize));
+                return;
+            };
+            number += 1;
+            let next = move |lane| state(domain, number, 0, lane);
+            start = [out(0), next(1), next(2)];
+            let free = [
+                (out(0), Fr::ZERO),
+                (out(1), -Fr::ONE),
+                (out(2), Fr::ZERO),
+                (next(1), Fr::ONE),
+            ];
+            self.absorb(&free, word, Fr::ZERO);
+            match two {
+                Some(word) => {
+                    let free = [(next(2), Fr::ONE), (out(2), -Fr::ONE)];
+                    self.absorb(&free, word, Fr::ZERO);
+                }
+                None => start[2] = out(2),
             }
         }
     }
 
-    /// One equation: free cells on the first row, digits on the rows after it.
-    fn absorb(&mut self, free: &[Term], looked: &[Term], constant: Fr) {
+    /// The rows of one permutation; `end` is added to the first element behind it.
+    fn permutation(&mut self, domain: Domain, number: usize, start: [Value; WIDTH], end: Fr) {
+        for (step, lanes) in rows().iter().enumerate() {
+            let mut values: [Value; CELLS] =
+                std::array::from_fn(|lane| state(domain, number, step, lane));
+            if step == 0 {
+                values[..WIDTH].copy_from_slice(&start);
+            }
+            let mut row = Row::new(Source::Values(values));
+            row.fixed.live = Live::Hash;
+            row.fixed.lanes = *lanes;
+            if step + 1 == ROWS {
+                row.fixed.lanes[8] += end;
+            }
+            let at = self.push(row);
+            for (lane, value) in values.iter().enumerate() {
+                if *value == Value::Nought {
+                    self.noughts.push(cell(at, lane));
+                }
+            }
+        }
+    }
+
+    /// One equation: free cells on the first row, less the word's digits on the rows after it.
+    fn absorb(&mut self, free: &[Term], word: &[Value], constant: Fr) {
+        let bits = self.model.digit_bits;
         let mut values = [Value::Zero; CELLS];
         let mut row = Self::free(Source::IDLE);
         for (lane, (value, coefficient)) in free.iter().enumerate() {
@@ -154,19 +116,19 @@ impl Builder<'_> {
         row.source = Source::Values(values);
         row.fixed.local = true;
         row.fixed.lanes[CELLS + 2] = constant;
-        row.fixed.close = looked.is_empty();
+        row.fixed.close = word.is_empty();
         self.push(row);
-        let count = looked.chunks(CELLS).count();
-        for (index, chunk) in looked.chunks(CELLS).enumerate() {
+        let count = word.chunks(CELLS).count();
+        for (index, chunk) in word.chunks(CELLS).enumerate() {
             let mut values = [Value::Zero; CELLS];
             let mut coefficients = [Fr::ZERO; CELLS];
-            for (lane, (value, coefficient)) in chunk.iter().enumerate() {
-                values[lane] = *value;
-                coefficients[lane] = *coefficient;
+            for (lane, digit) in chunk.iter().enumerate() {
+                values[lane] = *digit;
+                coefficients[lane] = -power_of_two(bits * (index * CELLS + lane) as u32);
             }
             let at = self.close_with(values, coefficients);
             self.rows[at].fixed.close = index + 1 == count;
-            for (lane, (value, _)) in chunk.iter().enumerate() {
+            for (lane, value) in chunk.iter().enumerate() {
                 if let Value::Wire(wire) = value
                     && (*wire as usize) < self.model.input_wires()
                     && self.homes[*wire as usize].is_none()
