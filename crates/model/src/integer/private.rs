@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionTable, IntegerModel, ModelError, Op, Unit, WireId};
+use super::{IntegerModel, ModelError, Op, Unit, WireId};
 
 /// Digits of a private bias: it is below 2^(3t − 1) in absolute value.
 pub const BIAS_LIMBS: u32 = 3;
@@ -209,16 +209,10 @@ impl IntegerModel {
             .filter_map(|chunk| chunk.last().copied())
             .collect();
         let one = 1i64 << bits;
-        let terms = (0..flags.len() as u32).map(|at| (at, -one)).collect();
-        let outside = vec![Unit::linear(one * count, terms)];
-        let outside = self.push("outside", flags, Op::Sparse { units: outside });
-        let mut values = vec![0; 1 << bits];
-        values[0] = 1;
-        let table = FunctionTable {
-            name: "inside".into(),
-            values,
-        };
-        let inside = self.push("inside", outside, Op::Table(table));
+        // 1 − the number of features outside, clamped at 0.
+        let terms = (0..flags.len() as u32).map(|at| (at, one)).collect();
+        let inside = vec![Unit::linear(one * (1 - count), terms)];
+        let inside = self.push("inside", flags, Op::Sparse { units: inside });
         let status = vec![Unit::linear(one, vec![(0, -one)])];
         let status = self.push("status", inside.clone(), Op::Sparse { units: status });
         self.privacy.status = status.first().copied();

@@ -51,6 +51,12 @@ pub struct Options {
     pub schema: Option<SchemaSpec>,
     /// What the model answers.
     pub head: Head,
+    /// Whether [`IntegerModel::with_private_weights`] follows: one bias per filter then, and
+    /// weights of few digits.
+    pub private_weights: bool,
+    /// Whether [`IntegerModel::with_private_inputs`] follows: inputs beyond the box then flow
+    /// through the model too, as far as a slot holds them.
+    pub private_inputs: bool,
 }
 
 impl Default for Options {
@@ -62,6 +68,8 @@ impl Default for Options {
             margin: 0.5,
             schema: None,
             head: Head::Score,
+            private_weights: false,
+            private_inputs: false,
         }
     }
 }
@@ -156,6 +164,10 @@ pub(crate) struct Draft<'g> {
     /// What was asked for.
     pub(crate) answers: Head,
     pub(crate) digit_bits: u32,
+    /// Whether weights become private.
+    pub(crate) private: bool,
+    /// Whether inputs do.
+    pub(crate) private_inputs: bool,
 }
 
 /// Quantizes `graph` with the scales that `data` suggests.
@@ -218,6 +230,8 @@ pub fn quantize<'g>(
                 answers: answers.clone(),
                 input,
                 digit_bits,
+                private: options.private_weights,
+                private_inputs: options.private_inputs,
             };
             // A width that cannot prove the whole box may be followed by one that can.
             let (integer, report) = match attempt(&draft, data, &targets) {

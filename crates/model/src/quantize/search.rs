@@ -206,14 +206,18 @@ impl<'s> Search<'s> {
             let width = i64::from(feature.hi) - i64::from(feature.lo);
             *digits = (0..draft.input.digits)
                 .map(|d| {
-                    let top = (width >> (d * bits)).min((1 << bits) - 1);
+                    let most = (1 << bits) - 1;
+                    let top = match draft.private_inputs {
+                        true => most,
+                        false => (width >> (d * bits)).min(most),
+                    };
                     let step = unit(feature.decimals) * 2f64.powi((d * bits) as i32);
                     (top as f64, step)
                 })
                 .collect();
         }
         Ok(Self {
-            classes: Classes::new(net, &scores),
+            classes: Classes::new(net, &scores, draft.private),
             seen: samples.seen(net, data),
             linear: samples.linear(net, data, &rows),
             judge: Judge::new(draft),
@@ -339,6 +343,8 @@ impl<'s> Search<'s> {
                 digit_bits: self.draft.digit_bits,
                 head: &self.draft.head,
                 seen: &self.seen,
+                private: self.draft.private,
+                private_inputs: self.draft.private_inputs,
             };
             match writer.write(&rows)? {
                 Written::Model(model, sources) => {

@@ -48,6 +48,8 @@ impl Emitter<'_> {
             shifts.extend(filter.iter().map(|(sum, count)| {
                 let own = match plane {
                     1 => 0.0,
+                    // A private filter has one bias.
+                    _ if self.writer.private => 0.0,
                     _ => (sum - common * count) / (count + POSITION_PRIOR),
                 };
                 (common + own).round() as i64

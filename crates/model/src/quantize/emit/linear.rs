@@ -1,8 +1,8 @@
 //! Linear nodes: real weights and scales become integers.
 
 use super::{Emitter, Form, Rows};
-use crate::integer::{Conv, ModelError, Node, Op, Unit, WireId};
-use crate::quantize::net::{NetConv, NetDense, NetUnit, Var};
+use crate::integer::{ModelError, Node, Op, Unit, WireId};
+use crate::quantize::net::{NetDense, NetUnit, Var};
 use crate::quantize::scales::Scale;
 
 impl Emitter<'_> {
@@ -16,7 +16,7 @@ impl Emitter<'_> {
     }
 
     /// `2^t (value / step + zero)`, rounding included.
-    fn bias(&self, value: f64, scale: Scale) -> i64 {
+    pub(super) fn bias(&self, value: f64, scale: Scale) -> i64 {
         (self.base() * scale.digit(value) + self.base() / 2.0).round() as i64
     }
 
@@ -55,88 +55,6 @@ impl Emitter<'_> {
             weights.push(own);
         }
         let op = Op::Dense { weights, bias };
-        self.requantized(index, inputs, op, &node.outputs, rows)
-    }
-
-    pub(super) fn conv(
-        &mut self,
-        index: usize,
-        conv: &NetConv,
-        rows: &Rows<'_>,
-    ) -> Result<(), ModelError> {
-        let node = &self.writer.net.nodes[index];
-        let form = |r: &Option<_>| match r {
-            None => Form::default(),
-            Some(crate::quantize::net::Ref { var, .. }) => self.forms[*var as usize].clone(),
-        };
-        let forms: Vec<Form> = conv.inputs.iter().map(form).collect();
-        // Raw features of several digits: one channel per digit.
-        let planes = forms
-            .iter()
-            .map(|f| f.terms.len())
-            .max()
-            .unwrap_or(1)
-            .max(1);
-        let area = conv.area().max(1);
-        let needs_zero = forms.iter().any(|form| form.terms.len() < planes);
-        let zero = match needs_zero {
-            true => self.zero_wire()?,
-            false => 0,
-        };
-        let mut inputs = Vec::with_capacity(forms.len() * planes);
-        // Per channel, what one digit of each plane counts for.
-        let mut steps: Vec<f64> = Vec::new();
-        for channel in forms.chunks(area) {
-            for plane in 0..planes {
-                let term = |form: &Form| form.terms.get(plane).copied();
-                inputs.extend(
-                    channel
-                        .iter()
-                        .map(|f| term(f).map_or(zero, |(wire, _)| wire)),
-                );
-                let step = channel.iter().find_map(|f| term(f).map(|(_, step)| step));
-                steps.push(step.unwrap_or(0.0));
-            }
-        }
-        let shape = &conv.shape;
-        let taps = (shape.kernel[0] * shape.kernel[1]) as usize;
-        let own = (shape.channels / shape.groups) as usize;
-        let per_group = (shape.filters / shape.groups) as usize;
-        let plane = conv.plane().max(1);
-        let mut weights = Vec::with_capacity(conv.weights.len() * planes);
-        for filter in 0..shape.filters as usize {
-            let scale = self.unit_scale(node.outputs[filter * plane]);
-            for channel in 0..own {
-                let source = filter / per_group * own + channel;
-                for digit in 0..planes {
-                    let step = steps[source * planes + digit];
-                    let real = &conv.weights[(filter * own + channel) * taps..][..taps];
-                    let whole = real
-                        .iter()
-                        .map(|w| (self.base() * w * step / scale.step).round() as i64);
-                    weights.extend(whole);
-                }
-            }
-        }
-        // Constants of the inputs, as far as taps reach them.
-        let mut constants = conv.bias.clone();
-        shape.spans(|span| {
-            let weight = conv.weights[span.weight];
-            for step in 0..span.count {
-                let form = &forms[span.input + step * span.stride];
-                constants[span.output + step] += weight * form.constant;
-            }
-        });
-        let bias = constants.iter().zip(&node.outputs);
-        let bias = bias
-            .map(|(value, var)| self.bias(*value, self.unit_scale(*var)))
-            .collect();
-        let op = Op::Conv(Conv {
-            channels: shape.channels * planes as u32,
-            weights,
-            bias,
-            ..shape.clone()
-        });
         self.requantized(index, inputs, op, &node.outputs, rows)
     }
 

@@ -3,6 +3,7 @@
 //! The calibration rows run along: every node's biases are corrected for the mean error that
 //! rounding its weights causes on them, before the next node sees its digits.
 
+mod conv;
 mod correct;
 mod decide;
 mod linear;
@@ -56,6 +57,10 @@ pub(super) struct Writer<'a> {
     pub(super) head: &'a heads::Plan,
     /// Calibrated ranges.
     pub(super) seen: &'a Seen,
+    /// Whether weights become private: a filter then has one bias.
+    pub(super) private: bool,
+    /// Whether inputs become private: whatever fits a slot then runs through the model.
+    pub(super) private_inputs: bool,
 }
 
 /// A model being written.
@@ -70,8 +75,8 @@ struct Emitter<'a> {
     reach: Vec<(i64, i64)>,
     /// Per row, every wire.
     digits: Vec<Vec<u32>>,
-    /// A wire that is always 0, once one is needed.
-    zero: Option<WireId>,
+    /// Wires that always hold one digit, by the digit.
+    constants: HashMap<u32, WireId>,
     /// Per node of the model, the network's node.
     sources: Vec<Option<usize>>,
     too_fine: Vec<(usize, f64)>,
@@ -84,7 +89,7 @@ impl Writer<'_> {
     /// Rows outside the box, trees or decisions that do not work out, or a model that is not
     /// well-formed.
     pub(super) fn write(&self, rows: &Rows<'_>) -> Result<Written, QuantizeError> {
-        let model = IntegerModel {
+        let mut model = IntegerModel {
             name: self.name.into(),
             digit_bits: self.digit_bits,
             input: self.input.clone(),
@@ -92,10 +97,13 @@ impl Writer<'_> {
             output: Vec::new(),
             privacy: Default::default(),
         };
+        model.privacy.inputs = self.private_inputs;
         let reach = model.digit_bounds().into_iter();
+        let reach = reach.map(|hi| (0, i64::from(hi))).collect();
+        model.privacy.inputs = false;
         let mut emitter = Emitter {
             writer: self,
-            reach: reach.map(|hi| (0, i64::from(hi))).collect(),
+            reach,
             digits: rows
                 .raw
                 .iter()
@@ -104,7 +112,7 @@ impl Writer<'_> {
             forms: self.raw_forms(),
             exact: HashMap::new(),
             model,
-            zero: None,
+            constants: HashMap::new(),
             sources: Vec::new(),
             too_fine: Vec::new(),
         };
@@ -260,15 +268,20 @@ impl Emitter<'_> {
         bounds.map_err(|what| self.malformed(format!("node `{}`: {what}", node.name)))
     }
 
-    /// A wire that is always 0.
-    fn zero_wire(&mut self) -> Result<WireId, ModelError> {
-        if let Some(wire) = self.zero {
-            return Ok(wire);
+    /// A wire that always holds `digit`.
+    fn constant(&mut self, digit: u32) -> Result<WireId, ModelError> {
+        if let Some(wire) = self.constants.get(&digit) {
+            return Ok(*wire);
         }
-        let units = vec![Unit::default()];
-        let wires = self.push(None, "zero", Vec::new(), Op::Sparse { units })?;
+        let bias = i64::from(digit) << self.writer.digit_bits;
+        let units = vec![Unit::linear(bias, Vec::new())];
+        let name = match digit {
+            0 => "zero".into(),
+            digit => format!("constant.{digit}"),
+        };
+        let wires = self.push(None, &name, Vec::new(), Op::Sparse { units })?;
         let wire = wires.first().copied().unwrap_or(0);
-        self.zero = Some(wire);
+        self.constants.insert(digit, wire);
         Ok(wire)
     }
 

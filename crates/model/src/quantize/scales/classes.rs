@@ -17,6 +17,8 @@ pub(in crate::quantize) struct Class {
     pub(in crate::quantize) read_by: Vec<ExprId>,
     /// Products read it, so its zero point is a digit.
     pub(in crate::quantize) whole_zero: bool,
+    /// Private filters read it beyond its edges, so 0 is one of its digits.
+    pub(in crate::quantize) holds_zero: bool,
     /// Outputs of the model that are in it.
     pub(in crate::quantize) outputs: Vec<usize>,
 }
@@ -34,8 +36,9 @@ impl Classes {
         self.of[var as usize].map(|class| class as usize)
     }
 
-    /// The classes of `net`; `scores` are the output variables, in order.
-    pub(in crate::quantize) fn new(net: &Net, scores: &[Var]) -> Self {
+    /// The classes of `net`; `scores` are the output variables, in order, and weights are
+    /// `private` or not.
+    pub(in crate::quantize) fn new(net: &Net, scores: &[Var], private: bool) -> Self {
         let mut sets = Sets::new(net.vars as usize);
         for node in &net.nodes {
             match &node.op {
@@ -71,7 +74,7 @@ impl Classes {
             all: Vec::new(),
         };
         classes.number(net, &mut sets);
-        classes.describe(net, scores);
+        classes.describe(net, scores, private);
         classes
     }
 
@@ -92,7 +95,7 @@ impl Classes {
         }
     }
 
-    fn describe(&mut self, net: &Net, scores: &[Var]) {
+    fn describe(&mut self, net: &Net, scores: &[Var], private: bool) {
         let of = &self.of;
         let all = &mut self.all;
         let mut with = |var: Var, change: &mut dyn FnMut(&mut Class)| {
@@ -112,6 +115,14 @@ impl Classes {
                     for (a, b, _) in units.iter().flat_map(|unit| &unit.products) {
                         with(a.var, &mut |class| class.whole_zero = true);
                         with(b.var, &mut |class| class.whole_zero = true);
+                    }
+                }
+                NetOp::Conv(conv) if private => {
+                    for channel in conv.inputs.chunks(conv.area().max(1)) {
+                        let edges = conv.shape.pads != [0; 4] || channel.contains(&None);
+                        if let Some(r) = channel.iter().flatten().next().filter(|_| edges) {
+                            with(r.var, &mut |class| class.holds_zero = true);
+                        }
                     }
                 }
                 NetOp::Dense(_)

@@ -334,8 +334,12 @@ impl Round<'_, '_> {
         self.scale(class, wanted, clamp)
     }
 
-    fn scale(&self, class: usize, wanted: Interval, clamp: Clamp) -> Scale {
+    fn scale(&self, class: usize, mut wanted: Interval, clamp: Clamp) -> Scale {
         let planner = self.planner;
+        let content = &planner.classes.all[class];
+        if content.holds_zero {
+            wanted = wanted.hull(Interval::point(0.0));
+        }
         let max = planner.max();
         let width = match wanted.width() {
             w if w > 0.0 && w.is_finite() => w,
@@ -352,7 +356,7 @@ impl Round<'_, '_> {
             true => max - wanted.hi / step,
             false => -wanted.lo / step,
         };
-        if planner.classes.all[class].whole_zero {
+        if content.whole_zero || content.holds_zero {
             zero = zero.round();
         }
         Scale { step, zero }
