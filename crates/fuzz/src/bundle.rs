@@ -1,12 +1,12 @@
 //! Bundles. The first byte chooses a file of a valid bundle with keys, and the bundle's shape. The
 //! text of JSON files is the rest of the input; binary files take edits. The manifest is made to
-//! fit, except where it is itself the file.
+//! fit; where it is itself the file, its own hash is.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
-use haloracle_prover::{Bundle, BundleError, files::keccak};
+use haloracle_prover::{Bundle, BundleError, files::keccak, manifest::seal};
 use serde_json::Value;
 
 use crate::base::{Base, FILES, base};
@@ -31,7 +31,7 @@ fn manifest(base: &Base, name: &str, content: &[u8]) -> Vec<u8> {
     let mut manifest: Value =
         serde_json::from_slice(&base.files["manifest.json"]).expect("the manifest is JSON");
     manifest["files"][name] = format!("0x{}", hex::encode(keccak(content))).into();
-    manifest.to_string().into_bytes()
+    seal(manifest.to_string().as_bytes()).expect("it is a manifest")
 }
 
 pub(crate) fn run(input: &[u8]) -> bool {
@@ -54,8 +54,11 @@ pub(crate) fn run(input: &[u8]) -> bool {
     let folders = FOLDERS
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
-    write(name, &content);
-    if name != "manifest.json" {
+    if name == "manifest.json" {
+        // Its own hash made to fit, or nothing behind that check would ever be reached.
+        write(name, &seal(&content).unwrap_or(content.clone()));
+    } else {
+        write(name, &content);
         write("manifest.json", &manifest(base, name, &content));
     }
     let opened = open(&base.dir);

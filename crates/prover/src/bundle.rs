@@ -7,13 +7,12 @@
 //! | `report.json`, `report.html` | accuracy against the float model |
 //! | `vk.bin`, `srs.bin` | verifying key and the truncated SRS, after setup |
 //! | `onchain.json` | what a registry needs, after setup |
-//! | `manifest.json` | keccak-256 of every other file |
+//! | `manifest.json` | keccak-256 of every other file, and of itself |
 //!
 //! `create` builds the directory beside its final place and renames it. `setup` takes the keys
 //! out of the manifest, writes them, and enters them last: a crash leaves a bundle without keys,
 //! never one with half of them.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,10 +28,10 @@ use crate::files::{self, FileError, keccak};
 use crate::key::VerifyingKey;
 use crate::keys::{Keys, SetupError};
 use crate::layout::Layout;
+use crate::manifest::{self, Manifest, hex_hash};
 use crate::onchain::OnChain;
 use crate::srs::Srs;
 
-const FORMAT: &str = "haloracle-bundle-v1";
 const KEY_FILES: [&str; 3] = ["vk.bin", "srs.bin", "onchain.json"];
 
 /// Version of the compiler, part of what a model id stands for.
@@ -45,20 +44,6 @@ pub struct Bundle {
     manifest: Manifest,
     model: Arc<IntegerModel>,
     program: Lowered,
-}
-
-/// `manifest.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Manifest {
-    format: String,
-    compiler: String,
-    /// Constraint system that the model is lowered to.
-    shape: Shape,
-    /// keccak-256 of the ONNX file the model came from.
-    onnx_hash: String,
-    /// keccak-256 of each file, by name.
-    files: BTreeMap<String, String>,
 }
 
 /// Salt of the commitment to private weights: whoever has it and the weights can prove.
@@ -125,8 +110,14 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
-fn hex_hash(bytes: &[u8]) -> String {
-    format!("0x{}", hex::encode(keccak(bytes)))
+fn write_manifest(dir: &Path, manifest: &Manifest) -> Result<(), FileError> {
+    let path = dir.join(manifest::FILE);
+    let bytes = manifest.encode().map_err(|source| FileError {
+        action: "encode",
+        path: path.clone(),
+        source: source.into(),
+    })?;
+    files::write_atomic(&path, &bytes)
 }
 
 fn checked_file(dir: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, BundleError> {
@@ -156,6 +147,19 @@ impl Bundle {
     /// # Errors
     /// A model that does not fit; a directory that exists; a full disk.
     pub fn create(dir: &Path, parts: BundleParts<'_>) -> Result<Self, BundleError> {
+        Self::create_salted(dir, parts, Fr::random(OsRng))
+    }
+
+    /// [`Self::create`] with a given salt for private weights, where a bundle must come out the
+    /// same twice: fixtures. Weights behind a salt that somebody knows can be guessed and tested.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_salted(
+        dir: &Path,
+        parts: BundleParts<'_>,
+        model_salt: Fr,
+    ) -> Result<Self, BundleError> {
         if dir.exists() {
             return Err(BundleError::Exists(dir.to_owned()));
         }
@@ -167,22 +171,15 @@ impl Bundle {
             ("report.html", parts.report_html.to_vec()),
         ];
         if parts.model.privacy.weights {
-            let salt = field::to_word(&Fr::random(OsRng));
             let secret = Secret {
-                model_salt: format!("0x{}", hex::encode(salt)),
+                model_salt: format!("0x{}", hex::encode(field::to_word(&model_salt))),
             };
             contents.push((SECRET_FILE, json(&secret)?));
         }
-        let manifest = Manifest {
-            format: FORMAT.into(),
-            compiler: COMPILER_VERSION.into(),
-            shape: program.shape(),
-            onnx_hash: hex_hash(parts.onnx),
-            files: contents
-                .iter()
-                .map(|(name, bytes)| ((*name).to_owned(), hex_hash(bytes)))
-                .collect(),
-        };
+        let mut manifest = Manifest::new(COMPILER_VERSION, program.shape(), parts.onnx);
+        for (name, bytes) in &contents {
+            manifest.enter(name, bytes);
+        }
         let io = |action, path: &Path| {
             let path = path.to_owned();
             move |source| FileError {
@@ -203,7 +200,7 @@ impl Bundle {
         for (name, bytes) in &contents {
             files::write_atomic(&building.path().join(name), bytes)?;
         }
-        files::write_atomic(&building.path().join("manifest.json"), &json(&manifest)?)?;
+        write_manifest(building.path(), &manifest)?;
         let sync = |folder: &Path| fs::File::open(folder).and_then(|folder| folder.sync_all());
         fs::rename(building.path(), dir).map_err(io("create", dir))?;
         sync(parent).map_err(io("create", dir))?;
@@ -216,6 +213,7 @@ impl Bundle {
     }
 
     /// Opens a bundle: checks the manifest and every small file against it, and lowers the model.
+    /// The SRS and the key are checked where they are read.
     ///
     /// # Errors
     /// Names what is damaged.
@@ -224,18 +222,18 @@ impl Bundle {
             dir: dir.to_owned(),
             what,
         };
-        let manifest = files::read(&dir.join("manifest.json"))?;
-        let manifest: Manifest = serde_json::from_slice(&manifest)
-            .map_err(|error| damaged(format!("manifest.json: {error}")))?;
-        if manifest.format != FORMAT {
-            let format = manifest.format;
-            return Err(damaged(format!("format `{format}`, expected `{FORMAT}`")));
-        }
+        let manifest = files::read(&dir.join(manifest::FILE))?;
+        let manifest = Manifest::decode(&manifest).map_err(damaged)?;
         let model = checked_file(dir, &manifest, "model.json")?;
         let model: IntegerModel = serde_json::from_slice(&model)
             .map_err(|error| damaged(format!("model.json: {error}")))?;
         for name in ["layout.json", "report.json", "report.html"] {
             checked_file(dir, &manifest, name)?;
+        }
+        for name in ["onchain.json", SECRET_FILE] {
+            if manifest.files.contains_key(name) {
+                checked_file(dir, &manifest, name)?;
+            }
         }
         Ok(Self {
             dir: dir.to_owned(),
@@ -354,11 +352,6 @@ impl Bundle {
         }
     }
 
-    fn write_manifest(&self) -> Result<(), BundleError> {
-        let path = self.dir.join("manifest.json");
-        Ok(files::write_atomic(&path, &json(&self.manifest)?)?)
-    }
-
     /// Generates keys and writes them into the bundle.
     ///
     /// # Errors
@@ -370,7 +363,7 @@ impl Bundle {
         for name in KEY_FILES {
             self.manifest.files.remove(name);
         }
-        self.write_manifest()?;
+        write_manifest(&self.dir, &self.manifest)?;
 
         let contents = [
             ("vk.bin", keys.verifying_key().to_data()),
@@ -382,9 +375,9 @@ impl Bundle {
         ];
         for (name, bytes) in contents {
             files::write_atomic(&self.dir.join(name), &bytes)?;
-            self.manifest.files.insert(name.into(), hex_hash(&bytes));
+            self.manifest.enter(name, &bytes);
         }
-        self.write_manifest()?;
+        write_manifest(&self.dir, &self.manifest)?;
         Ok(keys)
     }
 

@@ -11,6 +11,7 @@ pub mod files;
 pub mod key;
 pub mod keys;
 pub mod layout;
+pub mod manifest;
 pub mod onchain;
 pub mod proof;
 pub mod shape;

@@ -6,10 +6,11 @@ mod common;
 
 use common::evm::Chain;
 use common::other::{self, OtherBench, OtherCircuit, be};
-use common::{Bench, KEY, VERIFIER, Word, answer, plus, r, solc};
+use common::{Bench, KEY, VERIFIER, Word, answer, input, plus, r, solc, wide_models};
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_proofs::halo2curves::ff::PrimeField;
 use halo2_proofs::transcript::{EncodedChallenge, Transcript, TranscriptWrite};
+use haloracle_prover::Shape;
 use haloracle_solidity_verifier::{SrsVerifierPart, Verifier, calldata, vk_code};
 use num_bigint::BigUint;
 use sha3::{Digest, Keccak256};
@@ -26,9 +27,18 @@ fn without(source: &str, check: &str, instead: &str) -> Vec<u8> {
 
 #[test]
 fn every_calldata_and_key_check_is_needed() {
-    let bench = Bench::small();
+    every_check_is_needed(&Bench::small());
+}
+
+#[test]
+fn every_calldata_and_key_check_of_the_wide_shape_is_needed() {
+    let [model, ..] = wide_models();
+    every_check_is_needed(&Bench::in_shape(&model, Shape::Wide, &input(&model, 5)));
+}
+
+fn every_check_is_needed(bench: &Bench) {
     let part = SrsVerifierPart::new(&bench.srs);
-    let source = Verifier::machine(haloracle_prover::Shape::Narrow)
+    let source = Verifier::machine(bench.shape())
         .and_then(|v| v.generate(&part))
         .expect("generates");
     let valid = calldata(&KEY, &bench.proof.instances, &bench.proof.evm);

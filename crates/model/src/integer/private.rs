@@ -127,15 +127,22 @@ impl IntegerModel {
     /// # Errors
     /// What cannot be private: trees, biases that differ within a filter or exceed their digits.
     pub fn with_private_weights(mut self) -> Result<Self, ModelError> {
-        let bad = |what: String| {
-            Err(ModelError::Malformed {
-                model: self.name.clone(),
+        self.privacy.weights = true;
+        match self.check_private_weights() {
+            Ok(()) => Ok(self),
+            Err(what) => Err(ModelError::Malformed {
+                model: self.name,
                 what,
-            })
-        };
+            }),
+        }
+    }
+
+    /// What the commitment's digits and the private rows can hold.
+    pub(super) fn check_private_weights(&self) -> Result<(), String> {
         let limit = 1i64 << (BIAS_LIMBS * self.digit_bits - 1);
         let mut any = false;
         for node in &self.nodes {
+            let bad = |what: String| Err(format!("node `{}`: {what}", node.name));
             let biases: &[i64] = match &node.op {
                 Op::Dense { bias, .. } => bias,
                 Op::Conv(conv) => {
@@ -145,36 +152,50 @@ impl IntegerModel {
                         .chunks(plane)
                         .all(|b| b.windows(2).all(|w| w[0] == w[1]));
                     if !even {
-                        return bad(format!(
-                            "node `{}`: private biases must be the same at every position of a \
-                             filter; pad images whose zero is the smallest value",
-                            node.name
-                        ));
+                        return bad(
+                            "private biases must be the same at every position of a filter; \
+                             pad images whose zero is the smallest value"
+                                .into(),
+                        );
                     }
                     &conv.bias
                 }
                 Op::Trees(_) => {
-                    return bad(format!(
-                        "node `{}`: trees cannot be private; their thresholds stand in the \
-                         look-up table, which is part of the public key",
-                        node.name
-                    ));
+                    return bad(
+                        "trees cannot be private; their thresholds stand in the look-up table, \
+                         which is part of the public key"
+                            .into(),
+                    );
                 }
                 _ => continue,
             };
             any = true;
             if biases.iter().any(|b| *b <= -limit || *b >= limit) {
-                return bad(format!(
-                    "node `{}`: a bias exceeds {BIAS_LIMBS} digits",
-                    node.name
-                ));
+                return bad(format!("a bias exceeds {BIAS_LIMBS} digits"));
             }
         }
-        if !any {
-            return bad("no layer has weights that could be private".into());
+        match any {
+            true => Ok(()),
+            false => Err("no layer has weights that could be private".into()),
         }
-        self.privacy.weights = true;
-        Ok(self)
+    }
+
+    /// Private inputs need a status wherever a box is narrower than its slot, or values outside
+    /// the box would have answers like any other; public inputs have none.
+    pub(super) fn check_status(&self, wires: usize) -> Result<(), String> {
+        let slot = self.input_slot_bits();
+        let narrower = (self.input.features.iter())
+            .position(|f| (i64::from(f.hi) - i64::from(f.lo) + 1) >> slot == 0);
+        match (self.privacy.inputs, self.privacy.status, narrower) {
+            (false, Some(wire), _) => Err(format!("status on wire {wire} without private inputs")),
+            (true, Some(wire), _) if wire as usize >= wires => {
+                Err(format!("status on wire {wire} of {wires}"))
+            }
+            (true, None, Some(feature)) => Err(format!(
+                "no status, but private feature {feature} may be outside its box"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The model with private inputs: values outside the box get status 1 and zero outputs.

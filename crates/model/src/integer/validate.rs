@@ -44,6 +44,10 @@ impl IntegerModel {
                 self.output.len()
             ));
         }
+        self.check_status(wires)?;
+        if self.privacy.weights {
+            self.check_private_weights()?;
+        }
         for field in &self.output {
             let last = field.wire as usize + field.digits as usize;
             if field.digits == 0 || field.digits > MAX_OUTPUT_DIGITS || last > wires {

@@ -2,13 +2,22 @@
 #![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::panic)]
 
 pub mod evm;
+#[path = "../../../circuit/tests/common/graphs.rs"]
+pub mod graphs;
 pub mod oracle;
 pub mod other;
 pub mod solc;
 
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
 use evm::{Chain, Outcome};
-use haloracle_model::{Dense, Feature, FunctionTable, InputSchema, IntegerModel, OutputField};
-use haloracle_prover::{Keys, Proof, Srs, VerifyingKey};
+use graphs::{Piece, graph};
+use haloracle_circuit::compile;
+use haloracle_circuit::machine::config::DEGREE;
+use haloracle_circuit::wide::Salts;
+use haloracle_model::{Dense, Feature, FunctionTable, InputSchema, IntegerModel, Op, OutputField};
+use haloracle_prover::{Keys, Proof, Shape, Srs, VerifyingKey};
 use haloracle_solidity_verifier::{SrsVerifierPart, UNSAFE_SEED_TEXT, Verifier, calldata, vk_code};
 use num_bigint::BigUint;
 use sha3::{Digest, Keccak256};
@@ -52,6 +61,96 @@ pub fn plus(value: &[u8], offset: &BigUint) -> Option<Word> {
 /// The development setup of the committed contract.
 pub fn srs(k: u32) -> Srs {
     Srs::unsafe_setup(k, Keccak256::digest(UNSAFE_SEED_TEXT).into()).expect("k is small")
+}
+
+/// Large enough for every model of these tests; made once.
+fn large_srs() -> &'static Srs {
+    static SRS: OnceLock<Srs> = OnceLock::new();
+    SRS.get_or_init(|| srs(10))
+}
+
+/// Runtime code of the verifier of a shape; compiled once.
+pub fn verifier_code(shape: Shape) -> &'static [u8] {
+    static CODES: [OnceLock<Vec<u8>>; 2] = [const { OnceLock::new() }; 2];
+    CODES[shape as usize].get_or_init(|| {
+        let part = SrsVerifierPart::new(large_srs());
+        let source = Verifier::machine(shape).and_then(|v| v.generate(&part));
+        solc::verifier(&source.expect("generates"))
+    })
+}
+
+/// What stands at which words of every proof of a shape.
+pub struct Sections {
+    /// Points, two words each.
+    pub points: Range<usize>,
+    /// Evaluations.
+    pub scalars: Range<usize>,
+    /// Words; behind the evaluations are two points.
+    pub words: usize,
+}
+
+impl Sections {
+    /// Counted from the constraint system.
+    pub fn of(shape: Shape) -> Self {
+        let cs = shape.constraint_system();
+        let products = cs.permutation().get_columns().len().div_ceil(DEGREE - 2);
+        let points = 2 * (cs.num_advice_columns() + products + DEGREE);
+        let words = haloracle_prover::proof::evm_proof_bytes(shape) / 32;
+        Self {
+            points: 0..points,
+            scalars: points..words - 4,
+            words,
+        }
+    }
+
+    /// First words of the proof's points.
+    pub fn point_words(&self) -> impl Iterator<Item = usize> {
+        (self.points.clone().chain(self.scalars.end..self.words)).step_by(2)
+    }
+}
+
+/// Models of the wide shape: layers and a convolution, trees, and one with private weights and
+/// inputs.
+pub fn wide_models() -> [IntegerModel; 3] {
+    let named = |name: &str, mut model: IntegerModel| {
+        model.name = name.into();
+        model
+    };
+    let mut private = graph(23, 4, &[Piece::Dense, Piece::Table, Piece::Dense]);
+    even_biases(&mut private);
+    let private = private.with_private_inputs().with_private_weights();
+    [
+        named(
+            "layers",
+            graph(21, 4, &[Piece::Dense, Piece::Conv, Piece::Max]),
+        ),
+        named("trees", graph(22, 4, &[Piece::Trees, Piece::Digits])),
+        named("private", private.expect("weights can be private")),
+    ]
+}
+
+/// A convolution's private biases are one per filter.
+pub fn even_biases(model: &mut IntegerModel) {
+    for node in &mut model.nodes {
+        if let Op::Conv(conv) = &mut node.op {
+            let plane = conv.outputs() / conv.filters as usize;
+            for biases in conv.bias.chunks_mut(plane) {
+                let first = biases[0];
+                biases.fill(first);
+            }
+        }
+    }
+}
+
+/// An input of the model's box, a different one per seed.
+pub fn input(model: &IntegerModel, seed: i64) -> Vec<i64> {
+    let features = model.input.features.iter().enumerate();
+    features
+        .map(|(index, f)| {
+            let (lo, hi) = (i64::from(f.lo), i64::from(f.hi));
+            lo + (seed * 7919 + index as i64 * 104_729).rem_euclid(hi - lo + 1)
+        })
+        .collect()
 }
 
 /// A small model with saturating units, a function table, and `features` inputs of two digits.
@@ -128,6 +227,7 @@ pub fn accepts(chain: &Chain, instances: &[Word], proof: &[u8]) -> bool {
 
 /// One model's keys, a proof, and the contracts that can check it.
 pub struct Bench {
+    pub name: String,
     pub srs: Srs,
     pub keys: Keys,
     pub proof: Proof,
@@ -161,26 +261,45 @@ impl Bench {
         Self::of(&model(features), raw)
     }
 
-    /// Proves `raw` with `model`.
+    /// Proves `raw` with `model` in the narrow shape.
     pub fn of(model: &IntegerModel, raw: &[i64]) -> Self {
-        let srs = srs(10);
-        let keys = Keys::generate(model, &srs).expect("model fits");
-        let tag = std::array::from_fn(|byte| byte as u8 * 5 + 1);
-        let proof = keys.prove(raw, &tag).expect("input has a proof");
-        let part = SrsVerifierPart::new(&srs);
-        let source = Verifier::machine(haloracle_prover::Shape::Narrow)
-            .and_then(|v| v.generate(&part))
-            .expect("generates");
+        Self::in_shape(model, Shape::Narrow, raw)
+    }
+
+    /// Proves `raw` with `model` in a shape.
+    pub fn in_shape(model: &IntegerModel, shape: Shape, raw: &[i64]) -> Self {
+        let srs = large_srs().clone();
+        let program = compile(model, Some(shape)).expect("model fits");
+        let keys = Keys::generate_for(Arc::new(model.clone()), program, &srs).expect("has keys");
+        let proof = prove(&keys, raw, 1);
         let mut chain = Chain::default();
-        chain.put(VERIFIER, &solc::verifier(&source));
+        chain.put(VERIFIER, verifier_code(shape));
         chain.put(KEY, &vk_code(&keys.verifying_key().to_data()));
         chain.put(ORACLE, &solc::oracle(&oracle::source(&keys)));
         Self {
+            name: format!("{} in the {shape} shape", model.name),
             srs,
             keys,
             proof,
             chain,
         }
+    }
+
+    /// One model in the narrow shape, [`wide_models`] in the wide one.
+    pub fn all() -> Vec<Self> {
+        let start = |model: IntegerModel| {
+            std::thread::spawn(move || Self::in_shape(&model, Shape::Wide, &input(&model, 5)))
+        };
+        let wide: Vec<_> = wide_models().into_iter().map(start).collect();
+        let join = |made: std::thread::JoinHandle<Self>| made.join().expect("has a bench");
+        let mut all = vec![Self::small()];
+        all.extend(wide.into_iter().map(join));
+        all
+    }
+
+    /// Shape of the key.
+    pub fn shape(&self) -> Shape {
+        self.key().shape()
     }
 
     /// Three features, in the middle of their domain.
@@ -214,4 +333,22 @@ impl Bench {
             ours: self.ours(instances, proof),
         }
     }
+}
+
+/// Salts of private models: any will do.
+fn salts() -> Salts {
+    Salts {
+        input: 0x1234_5678_9abc_def0u64.into(),
+        model: 0xfeed_beef_0123u64.into(),
+    }
+}
+
+/// A proof of `raw` under a tag that `seed` stands for.
+pub fn prove(keys: &Keys, raw: &[i64], seed: u8) -> Proof {
+    let tag = std::array::from_fn(|byte| byte as u8 * 5 + seed);
+    let witness = (keys.program()).witness(keys.model(), raw, salts(), &tag);
+    let proof = keys.prove_witness(witness.expect("input is valid"));
+    let proof = proof.expect("input has a proof");
+    assert_eq!(keys.verify(&proof), Ok(()));
+    proof
 }

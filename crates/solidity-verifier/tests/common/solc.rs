@@ -73,8 +73,10 @@ fn compile(sources: Value, file: &str, mut settings: Value) -> Vec<u8> {
     drop(stdin);
     let output = child.wait_with_output().expect("compiler ends").stdout;
     let output: Value = serde_json::from_slice(&output).expect("compiler prints JSON");
-    let code = output["contracts"][file]["Halo2Verifier"]["evm"]["deployedBytecode"]["object"]
-        .as_str()
-        .unwrap_or_else(|| panic!("does not compile: {}", output["errors"]));
+    // The shapes' contracts have names of their own.
+    let contracts = output["contracts"][file].as_object();
+    let only = contracts.and_then(|contracts| contracts.values().next());
+    let code = only.and_then(|contract| contract["evm"]["deployedBytecode"]["object"].as_str());
+    let code = code.unwrap_or_else(|| panic!("does not compile: {}", output["errors"]));
     hex::decode(code).expect("hex")
 }

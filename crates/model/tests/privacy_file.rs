@@ -1,0 +1,87 @@
+//! What a model file may say about privacy.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use haloracle_model::{
+    ChainModel, Dense, Feature, FunctionTable, InputSchema, IntegerModel, Op, OutputField,
+};
+
+/// One feature of two digits from 0 to `hi`, one unit.
+fn model(hi: i32) -> IntegerModel {
+    ChainModel {
+        name: "small".into(),
+        digit_bits: 4,
+        input: InputSchema {
+            digits: 2,
+            features: vec![Feature {
+                name: "rate".into(),
+                decimals: 0,
+                lo: 0,
+                hi,
+            }],
+        },
+        layers: vec![Dense {
+            name: "dense".into(),
+            weights: vec![vec![1, 16]],
+            bias: vec![8],
+            table: None,
+        }],
+        output: vec![OutputField {
+            name: "y".into(),
+            wire: 0,
+            digits: 1,
+            zero_point: 0,
+            multiplier: 1,
+            decimals: 0,
+        }],
+    }
+    .build()
+}
+
+#[track_caller]
+fn refused(model: &IntegerModel, part: &str) {
+    let text = model.validate().unwrap_err().to_string();
+    assert!(text.contains(part), "`{part}` is missing in: {text}");
+}
+
+#[test]
+fn the_status_of_private_inputs_is_on_a_wire_of_the_model() {
+    let hidden = model(200).with_private_inputs();
+    hidden.validate().unwrap();
+    assert_eq!(hidden.run(&[200]).unwrap().status, 0);
+    assert_eq!(hidden.run(&[201]).unwrap().status, 1);
+
+    let wires = *hidden.first_wires().last().unwrap() as u32;
+    for beyond in [wires, wires + 1, u32::MAX] {
+        let mut changed = hidden.clone();
+        changed.privacy.status = Some(beyond);
+        refused(&changed, &format!("status on wire {beyond}"));
+    }
+    let mut changed = hidden.clone();
+    changed.privacy.status = None;
+    refused(&changed, "may be outside its box");
+    changed = hidden;
+    changed.privacy.inputs = false;
+    refused(&changed, "without private inputs");
+
+    // Where every value that fits the slot is in the box, there is nothing to refuse.
+    let full = model(255).with_private_inputs();
+    assert_eq!(full.privacy.status, None);
+    full.validate().unwrap();
+}
+
+#[test]
+fn private_weights_fit_their_digits_in_a_model_file_too() {
+    let private = model(200).with_private_weights().unwrap();
+    private.validate().unwrap();
+    let mut changed = private.clone();
+    changed.dense_mut(0).unwrap().1[0] = 1 << 11;
+    refused(&changed, "a bias exceeds 3 digits");
+    changed = private;
+    let halve = FunctionTable {
+        name: "halve".into(),
+        values: (0..16).map(|digit| digit / 2).collect(),
+    };
+    changed.nodes[0].op = Op::Table(halve);
+    refused(&changed, "no layer has weights");
+}
