@@ -279,11 +279,11 @@ fn attempt(
     let net = |style| Net::new(draft.graph, draft.head.scores(), &draft.head.wires(), style);
     let first = net(style)?;
     let samples = Samples::new(draft.graph, &first, data, &draft.input, draft.digit_bits)?;
-    let mut made = Search::new(draft, &first, data, &samples)?.best(targets);
+    let mut made = Search::new(draft, &first, &samples)?.best(targets);
     if let Err(SearchError::Uncut) = made {
         // Two-sided clamps as tables, which no scale can be too coarse for.
         style.two_sided = false;
-        made = Search::new(draft, &net(style)?, data, &samples)?.best(targets);
+        made = Search::new(draft, &net(style)?, &samples)?.best(targets);
     }
     let made = match made {
         Ok(made) => made,

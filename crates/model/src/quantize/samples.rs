@@ -27,6 +27,8 @@ pub(crate) struct Samples {
     pub(crate) rows: Vec<usize>,
     /// Multiplications that one row takes, about.
     pub(crate) work: u64,
+    /// What a raw 1 stands for, per feature.
+    steps: Vec<f64>,
 }
 
 impl Samples {
@@ -73,6 +75,9 @@ impl Samples {
             skipped: inside.len(),
             rows: Vec::new(),
             work: net.work(),
+            steps: (input.features.iter())
+                .map(|feature| 10f64.powi(feature.decimals.into()))
+                .collect(),
         };
         for (index, raw) in inside.into_iter().step_by(stride) {
             let float = graph.run(&data.x[index])?.outputs;
@@ -87,19 +92,27 @@ impl Samples {
         Ok(samples)
     }
 
+    /// The values that raw inputs stand for. What the integer model makes of them is corrected
+    /// against the network on these: rounding of the inputs is not its error, and next to a
+    /// threshold it would be a large one.
+    fn read(&self, at: usize) -> Vec<f64> {
+        let raw = self.raw[at].iter().zip(&self.steps);
+        raw.map(|(raw, step)| *raw as f64 / step).collect()
+    }
+
     /// Calibrated ranges of the network's variables.
-    pub(super) fn seen(&self, net: &Net, data: &Dataset) -> Seen {
+    pub(super) fn seen(&self, net: &Net) -> Seen {
         let mut seen = Seen::new(net.vars as usize);
-        for row in &self.rows {
-            seen.add(&net.run(&data.x[*row]));
+        for at in 0..self.raw.len() {
+            seen.add(&net.run(&self.read(at)));
         }
         seen
     }
 
     /// Linear values of the network's variables on some of the kept rows.
-    pub(super) fn linear(&self, net: &Net, data: &Dataset, picked: &[usize]) -> Vec<Vec<f32>> {
-        let rows = picked.iter().map(|at| &data.x[self.rows[*at]]);
-        rows.map(|row| net.run(row).linear.into_iter().map(|v| v as f32).collect())
+    pub(super) fn linear(&self, net: &Net, picked: &[usize]) -> Vec<Vec<f32>> {
+        let rows = picked.iter().map(|at| net.run(&self.read(*at)).linear);
+        rows.map(|linear| linear.into_iter().map(|v| v as f32).collect())
             .collect()
     }
 }

@@ -13,7 +13,6 @@ use super::net::{Net, NetOp, Var};
 use super::samples::Samples;
 use super::scales::{Choice, Classes, Interval, Planner, Seen};
 use super::{Draft, QuantizeError};
-use crate::data::Dataset;
 use crate::integer::{IntegerModel, ModelError};
 use crate::report::{BoxPoints, Judge, Targets, span};
 
@@ -184,7 +183,6 @@ impl<'s> Search<'s> {
     pub(super) fn new(
         draft: &'s Draft<'s>,
         net: &'s Net,
-        data: &Dataset,
         samples: &'s Samples,
     ) -> Result<Self, QuantizeError> {
         let work = net.work().max(1);
@@ -218,8 +216,8 @@ impl<'s> Search<'s> {
         }
         Ok(Self {
             classes: Classes::new(net, &scores, draft.private),
-            seen: samples.seen(net, data),
-            linear: samples.linear(net, data, &rows),
+            seen: samples.seen(net),
+            linear: samples.linear(net, &rows),
             judge: Judge::new(draft),
             output_range: span(outputs.copied()),
             points: BoxPoints::new(draft.graph, &draft.input, points)?,
