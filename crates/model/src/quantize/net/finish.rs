@@ -252,6 +252,7 @@ impl Net {
     /// What a convolution's channel, a maximum or a sum of products reads must stand on one
     /// scale; a value that cannot, for it is raw or clamped otherwise, is copied.
     fn align(&mut self) {
+        self.orient_products();
         // Features first; then what each node gives.
         let mut kinds = vec![Kind::Raw; self.vars as usize];
         let mut copied: Vec<(usize, Vec<Ref>)> = Vec::new();
@@ -288,11 +289,14 @@ impl Net {
                     }
                 }
                 NetOp::Sparse(units) => {
-                    for unit in units {
-                        for (a, b, _) in &unit.products {
-                            check(&mut std::iter::once(*a), false);
-                            check(&mut std::iter::once(*b), false);
-                        }
+                    // Of sums of several products, all left factors share a scale, and all right.
+                    let several = || units.iter().filter(|unit| unit.products.len() > 1);
+                    let products = || several().flat_map(|unit| &unit.products);
+                    check(&mut products().map(|p| p.0), false);
+                    check(&mut products().map(|p| p.1), false);
+                    for (a, b, _) in units.iter().flat_map(|unit| &unit.products) {
+                        check(&mut std::iter::once(*a), false);
+                        check(&mut std::iter::once(*b), false);
                     }
                 }
                 NetOp::Exact(units) => {
@@ -334,6 +338,31 @@ impl Net {
             }
         }
         self.insert_units(units, "copy");
+    }
+
+    /// Puts the factor first whose clamp is the lower one, so that the factors of one side are
+    /// clamped alike wherever they can be. What is copied will not be clamped.
+    fn orient_products(&mut self) {
+        let mut clamps = vec![FREE; self.vars as usize];
+        for node in &mut self.nodes {
+            if let NetOp::Sparse(units) = &mut node.op {
+                for (a, b, _) in units.iter_mut().flat_map(|unit| &mut unit.products) {
+                    let key = |r: &Ref| clamps[r.var as usize];
+                    let (lo_a, hi_a) = key(a);
+                    let (lo_b, hi_b) = key(b);
+                    let order = lo_a.total_cmp(&lo_b).then(hi_a.total_cmp(&hi_b));
+                    if order.then(a.var.cmp(&b.var)).is_gt() {
+                        std::mem::swap(a, b);
+                    }
+                }
+            }
+            let exact = matches!(node.op, NetOp::Trees(_) | NetOp::Sum(_) | NetOp::Exact(_));
+            for (output, var) in node.outputs.iter().enumerate() {
+                if !exact {
+                    clamps[*var as usize] = node.op.clamp(output);
+                }
+            }
+        }
     }
 
     /// Features that one channel of a convolution reads, where it reads several.

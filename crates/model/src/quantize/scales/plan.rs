@@ -321,8 +321,15 @@ impl Round<'_, '_> {
                 // But never beyond where the units saturate.
                 wanted = wanted.clamp(clamp);
             }
-            let narrow = wanted.clamp((part.lo, part.hi));
-            if narrow.width() > 0.0 && clamp == FREE {
+            let mut narrow = wanted.clamp((part.lo, part.hi));
+            // Where the units are clamped, the digits must saturate at the clamp.
+            if clamp.0.is_finite() {
+                narrow.lo = wanted.lo;
+            }
+            if clamp.1.is_finite() {
+                narrow.hi = wanted.hi;
+            }
+            if narrow.width() > 0.0 {
                 wanted = narrow;
             }
         }
