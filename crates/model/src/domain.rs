@@ -110,7 +110,8 @@ impl IntegerModel {
     /// Per node, intervals that hold its values for every input of the box.
     ///
     /// By interval propagation, so they may be wider than what is reachable but never narrower.
-    /// Expects a model that passes [`Self::validate`].
+    /// What comes out of private weights may be any digit: later nodes are laid out by these
+    /// intervals, and a layout is public. Expects a model that passes [`Self::validate`].
     ///
     /// # Errors
     /// [`ModelError::Malformed`] if a unit of exact digits may leave their range.
@@ -121,15 +122,18 @@ impl IntegerModel {
             .map(|hi| (0, i64::from(hi)))
             .collect();
         let mut all = Vec::with_capacity(self.nodes.len());
-        for node in &self.nodes {
+        for (index, node) in self.nodes.iter().enumerate() {
             let inputs = node.inputs.iter();
             let x: Vec<(i64, i64)> = inputs.map(|wire| wires[*wire as usize]).collect();
-            let bounds =
+            let mut bounds =
                 node.bounds(&x, self.digit_bits)
                     .map_err(|what| ModelError::Malformed {
                         model: self.name.clone(),
                         what: format!("node `{}`: {what}", node.name),
                     })?;
+            if self.is_private(index) {
+                bounds.outputs.fill((0, i64::from(self.max_digit())));
+            }
             wires.extend_from_slice(&bounds.outputs);
             all.push(bounds);
         }
