@@ -15,6 +15,8 @@ pub(in crate::quantize) struct Class {
     pub(in crate::quantize) tables: Vec<(usize, ExprId)>,
     /// Functions whose tables read it.
     pub(in crate::quantize) read_by: Vec<ExprId>,
+    /// Something else than a table reads it, or nothing does but the caller.
+    pub(in crate::quantize) read_plainly: bool,
     /// Products read it, so its zero point is a digit.
     pub(in crate::quantize) whole_zero: bool,
     /// Private filters read it beyond its edges, so 0 is one of its digits.
@@ -104,6 +106,10 @@ impl Classes {
             }
         };
         for (index, node) in net.nodes.iter().enumerate() {
+            if !matches!(node.op, NetOp::Map { .. }) {
+                node.op
+                    .visit(|r| with(r.var, &mut |class| class.read_plainly = true));
+            }
             match &node.op {
                 NetOp::Map { expr, inputs } => {
                     if let (Some(input), Some(output)) = (inputs.first(), node.outputs.first()) {
@@ -138,7 +144,10 @@ impl Classes {
             }
         }
         for (output, var) in scores.iter().enumerate() {
-            with(*var, &mut |class| class.outputs.push(output));
+            with(*var, &mut |class| {
+                class.read_plainly = true;
+                class.outputs.push(output);
+            });
         }
     }
 }

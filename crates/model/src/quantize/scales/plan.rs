@@ -329,7 +329,8 @@ impl Round<'_, '_> {
             if clamp.1.is_finite() {
                 narrow.hi = wanted.hi;
             }
-            if narrow.width() > 0.0 {
+            // Who reads the value itself needs all of it.
+            if narrow.width() > 0.0 && !content.read_plainly {
                 wanted = narrow;
             }
         }
