@@ -4,6 +4,9 @@
 pub mod checker;
 pub mod graphs;
 pub mod wide;
+pub mod wide_checker;
+pub mod wide_fixed;
+pub mod wide_gates;
 
 use std::sync::Arc;
 

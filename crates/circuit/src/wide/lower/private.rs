@@ -23,7 +23,7 @@ impl Builder<'_> {
         }
     }
 
-    /// A dense layer: per input, a row that takes it into D and a fold of its weights.
+    /// A dense layer: per input, a fold of its weights and a row that multiplies by it.
     pub(super) fn private_dense(&mut self, node: usize, parameters: NodeParameters) {
         let Op::Dense { bias, .. } = &self.model.nodes[node].op else {
             return;
@@ -33,15 +33,15 @@ impl Builder<'_> {
         self.packings[node] = Some(packing);
         self.claims(node, packing, Some, &vec![true; units]);
         let inputs = self.model.nodes[node].inputs.clone();
-        self.take_one(Value::One);
         let biases: Vec<Option<usize>> = (0..units).map(|u| Some(parameters.bias(u))).collect();
-        self.fold_private(&biases, BIAS_LIMBS, Hold::Keep);
+        self.fold_private(&biases, BIAS_LIMBS, None);
+        self.times(Value::One);
         for (input, wire) in inputs.iter().enumerate() {
-            self.take_one(Value::Wire(*wire));
             let weights: Vec<Option<usize>> = (0..units)
                 .map(|unit| Some(parameters.weight(unit * inputs.len() + input)))
                 .collect();
-            self.fold_private(&weights, parameters.limbs, Hold::Keep);
+            self.fold_private(&weights, parameters.limbs, None);
+            self.times(Value::Wire(*wire));
         }
     }
 
@@ -77,7 +77,7 @@ impl Builder<'_> {
             self.take(values);
         }
         let biases: Vec<Option<usize>> = (0..filters).map(|f| Some(parameters.bias(f))).collect();
-        self.fold_private(&biases, BIAS_LIMBS, Hold::Keep);
+        self.fold_private(&biases, BIAS_LIMBS, Some(Hold::Keep));
         let per_group = filters / conv.groups as usize;
         let channels = (conv.channels / conv.groups) as usize;
         let kernel = conv.kernel.map(|v| v as usize);
@@ -97,7 +97,7 @@ impl Builder<'_> {
                             })
                         })
                         .collect();
-                    self.fold_private(&weights, parameters.limbs, hold);
+                    self.fold_private(&weights, parameters.limbs, Some(hold));
                     at = *position;
                 }
             }
@@ -105,15 +105,18 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// D becomes one value.
-    fn take_one(&mut self, value: Value) {
-        self.push(Row::new(Source::IDLE));
-        self.take([value, Value::Nought, Value::Nought, Value::Nought]);
+    /// Adds the product of a value and the fold so far.
+    fn times(&mut self, value: Value) {
+        let values = [value, Value::Zero, Value::Zero, Value::Zero];
+        let mut row = Row::new(Source::Values(values));
+        row.fixed.a[0] = Fr::ONE;
+        row.fixed.product = true;
+        self.push(row);
     }
 
-    /// Folds numbers given by their first parameter digit, highest exponent first, and multiplies
-    /// by D on the last row.
-    fn fold_private(&mut self, numbers: &[Option<usize>], limbs: u32, hold: Hold) {
+    /// Folds numbers given by their first parameter digit, highest exponent first. With `hold`,
+    /// D is kept, and on the last row becomes what `hold` says and is multiplied by.
+    fn fold_private(&mut self, numbers: &[Option<usize>], limbs: u32, hold: Option<Hold>) {
         let bits = self.model.digit_bits;
         let highest = numbers.iter().rposition(Option::is_some);
         let groups = highest.map_or(1, |at| at / CELLS + 1);
@@ -145,8 +148,12 @@ impl Builder<'_> {
                     (0, false) => [Fr::ZERO, Fr::ONE, Fr::ZERO],
                     _ => [Fr::ONE, Fr::ZERO, Fr::ZERO],
                 };
-                row.fixed.hold = if last { hold } else { Hold::Keep };
-                row.fixed.product = last;
+                row.fixed.hold = match hold {
+                    Some(hold) if last => hold,
+                    Some(_) => Hold::Keep,
+                    None => Hold::Fresh,
+                };
+                row.fixed.product = last && hold.is_some();
                 let at = self.push(row);
                 for (lane, value) in values.iter().enumerate() {
                     if *value == Value::Nought && !empty {
