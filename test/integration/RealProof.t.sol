@@ -13,6 +13,7 @@ import {
     InputModes,
     ModelPolicy,
     OutputField,
+    Request,
     RequestOptions,
     Schema,
     State,
@@ -35,8 +36,16 @@ abstract contract RealProofTest is Test {
     InferenceHub internal hub;
     IEscrow internal escrow;
     address internal vk;
+    /// @dev A registry that knows no model yet, and the call that registers this one.
+    ModelRegistry internal fresh;
+    bytes internal registration;
 
     function name() internal pure virtual returns (string memory);
+
+    /// @dev Most gas that registering the model may cost, all in.
+    function registerBudget() internal pure virtual returns (uint256) {
+        return 600_000;
+    }
 
     function setUp() public {
         fixture = Fixture.read(name());
@@ -60,6 +69,16 @@ abstract contract RealProofTest is Test {
             ModelPolicy({fee: 0, ownerShareBps: 1_000, open: true})
         );
         (vk,) = registry.vkOf(fixture.modelId);
+        fresh = new ModelRegistry(router);
+        registration = abi.encodeCall(
+            fresh.register,
+            (
+                fixture.spec,
+                fixture.vkData,
+                Fixture.schema(fixture),
+                ModelPolicy({fee: 0, ownerShareBps: 1_000, open: true})
+            )
+        );
         _request();
     }
 
@@ -204,6 +223,21 @@ abstract contract RealProofTest is Test {
         _fulfill(fixture.payee, fixture.output, shorter);
     }
 
+    /// All in: the call, the transaction's base cost and its calldata.
+    function test_register_staysInBudget() public {
+        bytes memory data = registration;
+        vm.prank(fixture.modelOwner);
+        (bool ok,) = address(fresh).call(data);
+        uint256 total = vm.snapshotGasLastCall(GROUP, string.concat("register, ", name(), ", call"));
+        assertTrue(ok);
+        total += 21_000;
+        for (uint256 i = 0; i < data.length; ++i) {
+            total += data[i] == 0 ? 4 : 16;
+        }
+        vm.snapshotValue(GROUP, string.concat("register, ", name(), ", all in"), total);
+        assertLt(total, registerBudget());
+    }
+
     function test_verify_gas() public {
         uint256[] memory instances = fixture.instances;
         bytes memory proof = fixture.proof;
@@ -275,5 +309,62 @@ contract MlpSmallProofTest is RealProofTest {
 contract LogregProofTest is RealProofTest {
     function name() internal pure override returns (string memory) {
         return "logreg";
+    }
+}
+
+/// @dev A forest, exact, in the wide shape: two scores and the class.
+contract TreesProofTest is RealProofTest {
+    function name() internal pure override returns (string memory) {
+        return "trees";
+    }
+
+    function registerBudget() internal pure override returns (uint256) {
+        return 1_200_000;
+    }
+}
+
+/// @dev Weights and inputs are commitments: the chain sees neither.
+contract CreditRiskPrivateProofTest is RealProofTest {
+    function name() internal pure override returns (string memory) {
+        return "credit_risk_private";
+    }
+
+    function registerBudget() internal pure override returns (uint256) {
+        return 1_200_000;
+    }
+
+    function test_fixture_hidesWeightsAndInputs() public view {
+        assertNotEq(fixture.spec.modelCommitment, 0);
+        assertEq(fixture.request.inputMode, InputModes.COMMITMENT);
+        assertEq(fixture.input.length, 0);
+        // The proof binds both commitments, in this order.
+        assertEq(fixture.instances[2], uint256(fixture.spec.modelCommitment));
+        assertEq(fixture.instances[3], uint256(fixture.request.inputDigest));
+    }
+
+    /// The same proof for another commitment of the same subject, or another subject.
+    function test_fulfill_revertsForAnotherCommitmentOrSubject() public {
+        _revertsFor(bytes32(uint256(fixture.request.inputDigest) ^ 1), fixture.request.subject);
+        _revertsFor(fixture.request.inputDigest, address(0x56));
+    }
+
+    function _revertsFor(bytes32 commitment, address subject) private {
+        RequestOptions memory options = RequestOptions({
+            refundTo: fixture.request.refundTo,
+            deadline: fixture.request.deadline,
+            callbackGas: 0,
+            userData: 0
+        });
+        Request memory request = fixture.request;
+        request.nonce = hub.nonceOf(fixture.consumer);
+        request.inputDigest = commitment;
+        request.subject = subject;
+        hoax(fixture.consumer, request.fee);
+        uint256 id = hub.requestPrivateInference{value: request.fee}(
+            fixture.modelId, commitment, subject, options
+        );
+        assertEq(id, hub.requestIdOf(request));
+        vm.expectRevert(abi.encodeWithSelector(IInferenceHub.InvalidProof.selector, id));
+        hub.fulfill(request, "", fixture.payee, fixture.output, fixture.proof);
     }
 }

@@ -3,25 +3,33 @@ pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
 
-import {Halo2Verifier} from "../../contracts/generated/Halo2Verifier.sol";
 import {IHalo2Verifier} from "../../contracts/interfaces/IHalo2Verifier.sol";
+import {Verifiers} from "../../script/Verifiers.sol";
 import {Fixture} from "./Fixture.sol";
 
-/// @dev The verifier as code: what it costs, and that no calldata whatever makes it revert. That
-/// it tells valid from invalid proofs: RealProof.t.sol and crates/solidity-verifier/tests.
-contract VerifierTest is Test {
-    /// @dev Most gas of one verification with the public inputs of any fixture, cold.
-    uint256 private constant GAS_BUDGET = 345_000;
-    /// @dev Most bytes of code; the chain's limit is three times that.
-    uint256 private constant CODE_BUDGET = 8_192;
-
+/// @dev The verifier of a shape as code: what it costs, and that no calldata whatever makes it
+/// revert. That it tells valid from invalid proofs: RealProof.t.sol and
+/// crates/solidity-verifier/tests.
+abstract contract VerifierTest is Test {
     address internal verifier;
     address internal constant VK = address(0x5EED);
     bytes internal valid;
 
+    /// @dev Name of the generated contract.
+    function shape() internal pure virtual returns (string memory);
+
+    /// @dev Fixtures of the shape.
+    function fixtures() internal pure virtual returns (string[] memory);
+
+    /// @dev Most gas of one verification with the public inputs of any fixture, cold.
+    function gasBudget() internal pure virtual returns (uint256);
+
+    /// @dev Most bytes of code, within the chain's limit of 24,576.
+    function codeBudget() internal pure virtual returns (uint256);
+
     function setUp() public {
-        verifier = address(new Halo2Verifier());
-        valid = _load("mlp_small");
+        verifier = address(Verifiers.deploy(shape()));
+        valid = _load(fixtures()[0]);
     }
 
     function _load(string memory name) private returns (bytes memory) {
@@ -38,18 +46,19 @@ contract VerifierTest is Test {
     }
 
     function test_code_staysInBudget() public view {
-        assertLe(verifier.code.length, CODE_BUDGET);
+        assertLe(verifier.code.length, codeBudget());
+        assertLe(codeBudget(), 24_576);
     }
 
     function test_verify_staysInGasBudget() public {
-        string[3] memory names = ["credit_risk", "logreg", "mlp_small"];
+        string[] memory names = fixtures();
         for (uint256 i = 0; i < names.length; ++i) {
             bytes memory data = _load(names[i]);
             vm.cool(verifier);
             vm.cool(VK);
             uint256 before = gasleft();
             (, bytes memory word) = verifier.staticcall(data);
-            assertLt(before - gasleft(), GAS_BUDGET, names[i]);
+            assertLt(before - gasleft(), gasBudget(), names[i]);
             assertTrue(abi.decode(word, (bool)), names[i]);
         }
     }
@@ -92,5 +101,43 @@ contract VerifierTest is Test {
     function testFuzz_verify_answersToAnyKey(bytes memory code) public {
         vm.etch(VK, code);
         assertFalse(_answer(valid));
+    }
+}
+
+contract NarrowVerifierTest is VerifierTest {
+    function shape() internal pure override returns (string memory) {
+        return "Halo2Verifier";
+    }
+
+    function fixtures() internal pure override returns (string[] memory names) {
+        names = new string[](3);
+        (names[0], names[1], names[2]) = ("mlp_small", "logreg", "credit_risk");
+    }
+
+    function gasBudget() internal pure override returns (uint256) {
+        return 345_000;
+    }
+
+    function codeBudget() internal pure override returns (uint256) {
+        return 8_192;
+    }
+}
+
+contract WideVerifierTest is VerifierTest {
+    function shape() internal pure override returns (string memory) {
+        return "Halo2VerifierWide";
+    }
+
+    function fixtures() internal pure override returns (string[] memory names) {
+        names = new string[](2);
+        (names[0], names[1]) = ("trees", "credit_risk_private");
+    }
+
+    function gasBudget() internal pure override returns (uint256) {
+        return 800_000;
+    }
+
+    function codeBudget() internal pure override returns (uint256) {
+        return 16_384;
     }
 }

@@ -92,6 +92,9 @@ pub enum BundleError {
     /// Keys were not made yet.
     #[error("bundle `{}` has no keys yet: run `haloracle setup` on it", .0.display())]
     NoKeys(PathBuf),
+    /// A salt that no commitment can be made under.
+    #[error("the salt of the weights is not below the field's modulus")]
+    Salt,
     /// The model does not fit the machine.
     #[error(transparent)]
     Lower(#[from] CompileError),
@@ -147,19 +150,22 @@ impl Bundle {
     /// # Errors
     /// A model that does not fit; a directory that exists; a full disk.
     pub fn create(dir: &Path, parts: BundleParts<'_>) -> Result<Self, BundleError> {
-        Self::create_salted(dir, parts, Fr::random(OsRng))
+        Self::create_salted(dir, parts, &field::to_word(&Fr::random(OsRng)))
     }
 
     /// [`Self::create`] with a given salt for private weights, where a bundle must come out the
     /// same twice: fixtures. Weights behind a salt that somebody knows can be guessed and tested.
     ///
     /// # Errors
-    /// As [`Self::create`].
+    /// As [`Self::create`]; a salt that is no field element.
     pub fn create_salted(
         dir: &Path,
         parts: BundleParts<'_>,
-        model_salt: Fr,
+        model_salt: &[u8; 32],
     ) -> Result<Self, BundleError> {
+        if field::from_word(model_salt).is_none() {
+            return Err(BundleError::Salt);
+        }
         if dir.exists() {
             return Err(BundleError::Exists(dir.to_owned()));
         }
@@ -172,7 +178,7 @@ impl Bundle {
         ];
         if parts.model.privacy.weights {
             let secret = Secret {
-                model_salt: format!("0x{}", hex::encode(field::to_word(&model_salt))),
+                model_salt: format!("0x{}", hex::encode(model_salt)),
             };
             contents.push((SECRET_FILE, json(&secret)?));
         }

@@ -237,6 +237,23 @@ fn keys_of_another_model_are_found_although_every_hash_fits() {
     assert!(error.contains("onchain.json"), "{error}");
 }
 
+#[test]
+fn a_given_salt_makes_the_same_commitment_and_a_drawn_one_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let private = model().with_private_weights().unwrap();
+    let salted = |name: &str, salt: &[u8; 32]| {
+        Bundle::create_salted(&folder.path().join(name), parts(&private), salt)
+    };
+    let bundles = ["one", "two"].map(|name| salted(name, &[1; 32]).unwrap());
+    let [one, two] = bundles.map(|bundle| bundle.model_commitment().unwrap());
+    assert_eq!(one, two);
+    let drawn = Bundle::create(&folder.path().join("three"), parts(&private)).unwrap();
+    assert_ne!(drawn.model_commitment().unwrap(), one);
+    let other = salted("four", &[0xff; 32]);
+    assert!(matches!(other, Err(BundleError::Salt)));
+    assert!(!folder.path().join("four").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn bundle_files_can_be_read_by_the_user_who_runs_the_agent() {

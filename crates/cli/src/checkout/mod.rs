@@ -3,7 +3,7 @@
 
 mod models;
 
-pub(crate) use models::{Compiled, DEV_K, KnownModel, dev_seed, dev_srs};
+pub(crate) use models::{Compiled, DEV_K, KnownModel, dev_salt, dev_seed, dev_srs};
 
 use std::path::PathBuf;
 

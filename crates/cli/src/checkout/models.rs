@@ -22,6 +22,8 @@ pub(crate) struct KnownModel {
     schema: Option<&'static str>,
     /// Rows to prove; the first one is the example.
     examples: &'static str,
+    /// Weights and inputs are private, under a salt that everybody knows.
+    private: bool,
 }
 
 /// A bundle and its keys.
@@ -43,6 +45,7 @@ impl KnownModel {
         calibration: "models/breast_cancer/mlp_small.npz",
         schema: None,
         examples: "models/breast_cancer/mlp_small.npz",
+        private: false,
     };
     /// Breast cancer, scaler and logistic regression.
     pub(crate) const LOGREG: Self = Self {
@@ -51,6 +54,7 @@ impl KnownModel {
         calibration: "models/breast_cancer/logreg.npz",
         schema: None,
         examples: "models/breast_cancer/logreg.npz",
+        private: false,
     };
     /// Credit risk, from synthetic data.
     pub(crate) const CREDIT_RISK: Self = Self {
@@ -59,9 +63,31 @@ impl KnownModel {
         calibration: "models/credit_risk/calibration.npz",
         schema: Some("models/credit_risk/schema.json"),
         examples: "models/credit_risk/low_risk.json",
+        private: false,
+    };
+    /// Breast cancer, a forest, exact; in the wide shape.
+    pub(crate) const TREES: Self = Self {
+        name: "trees",
+        onnx: "models/breast_cancer/trees.onnx",
+        calibration: "models/breast_cancer/trees_calibration.npz",
+        schema: None,
+        examples: "models/breast_cancer/trees.npz",
+        private: false,
+    };
+    /// Credit risk with private weights and inputs; in the wide shape.
+    pub(crate) const CREDIT_RISK_PRIVATE: Self = Self {
+        name: "credit_risk_private",
+        private: true,
+        ..Self::CREDIT_RISK
     };
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::MLP_SMALL, Self::LOGREG, Self::CREDIT_RISK];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::MLP_SMALL,
+        Self::LOGREG,
+        Self::CREDIT_RISK,
+        Self::TREES,
+        Self::CREDIT_RISK_PRIVATE,
+    ];
 
     /// Its file of example inputs.
     pub(crate) fn examples(&self, checkout: &Checkout) -> PathBuf {
@@ -91,8 +117,11 @@ impl KnownModel {
             schema: schema.transpose()?,
             ..Options::default()
         };
-        let (model, report) = quantize(&float, &data, &options)?;
-        let mut bundle = Bundle::create(
+        let (mut model, report) = quantize(&float, &data, &options)?;
+        if self.private {
+            model = model.with_private_inputs().with_private_weights()?;
+        }
+        let mut bundle = Bundle::create_salted(
             dir,
             BundleParts {
                 model: &model,
@@ -101,6 +130,7 @@ impl KnownModel {
                 report_json: &serde_json::to_vec_pretty(&report)?,
                 report_html: report.to_html().as_bytes(),
             },
+            &dev_salt("model"),
         )?;
         let keys = bundle.setup(srs)?;
         let examples = Dataset::read(&self.examples(checkout))?;
@@ -117,6 +147,14 @@ impl KnownModel {
 /// The setup under the seed that everybody knows: for fixtures, demo and benchmarks.
 pub(crate) fn dev_srs(k: u32) -> eyre::Result<Srs> {
     Ok(Srs::unsafe_setup(k, dev_seed())?)
+}
+
+/// Salt of a commitment that everybody can open: for fixtures.
+pub(crate) fn dev_salt(what: &str) -> [u8; 32] {
+    let mut salt = keccak(format!("haloracle unsafe fixture salt: {what}").as_bytes());
+    // Below the field's modulus.
+    salt[0] = 0;
+    salt
 }
 
 /// Anybody can forge proofs under this seed.
