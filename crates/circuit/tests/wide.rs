@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::graphs::{PIECES, Piece, graph};
@@ -88,6 +89,7 @@ fn private_weights_and_inputs_are_provable_and_bound_to_their_commitments() {
     let mut rng = StdRng::seed_from_u64(5);
     let mut outside = 0;
     let mut checked = 0;
+    let mut lengths = BTreeSet::new();
     for seed in 0..80 {
         let mut pieces: Vec<Piece> = (0..rng.gen_range(1..3))
             .map(|_| PRIVATE[rng.gen_range(0..PRIVATE.len())])
@@ -134,6 +136,7 @@ fn private_weights_and_inputs_are_provable_and_bound_to_their_commitments() {
         let mut commitments = witness.instances[2..].iter();
         if model.privacy.weights {
             let words = digit_words(&model.parameters(), model.digit_bits);
+            lengths.insert(words.len());
             let wanted = commit(Domain::Model, salts().model, &words);
             assert_eq!(from_word(commitments.next().unwrap()).unwrap(), wanted);
         }
@@ -166,7 +169,10 @@ fn private_weights_and_inputs_are_provable_and_bound_to_their_commitments() {
             proved.unwrap().verify().unwrap();
         }
     }
-    println!("{checked} private graphs");
+    println!("{checked} private graphs, words committed to: {lengths:?}");
+    // One permutation, several, the last with one word and with two.
+    let [one, two] = [0, 1].map(|odd| lengths.iter().any(|n| *n > 2 && n % 2 == odd));
+    assert!(lengths.contains(&1) && one && two, "{lengths:?}");
     assert!(checked > 50, "{checked} models were checked");
     assert!(outside > 3, "{outside} inputs were outside their domain");
 }

@@ -3,6 +3,7 @@
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_circuit::wide::config::CELLS;
+use haloracle_circuit::wide::lower::boxes::ROWS;
 use haloracle_circuit::wide::program::{Cell, Live};
 
 use super::common::wide_checker::{Cells, R, Z};
@@ -114,6 +115,8 @@ pub(super) fn forgeries() -> Vec<Forgery> {
         let rows = rows.filter(|(_, row)| row.fixed.live == Live::Hash);
         let rows: Vec<usize> = rows.map(|(row, _)| row).collect();
         let last = rows.last().copied();
+        // States pass from one permutation to the next, or there is but one.
+        assert_eq!(rows.len() / ROWS, if name == "private" { 2 } else { 1 });
         for row in rows.iter().step_by(step).chain(&last) {
             let second = honest.advice[*row][Z + 3] != Fr::ZERO;
             let wrongs = (0..4).map(Wrong::Power);
