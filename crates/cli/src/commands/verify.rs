@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use eyre::{WrapErr, ensure, eyre};
 use haloracle_model::IntegerModel;
+use haloracle_model::integer::{STATUS_OK, STATUS_OUT_OF_DOMAIN};
 use haloracle_prover::shape::check_environment;
 use haloracle_prover::{Bundle, Proof, Srs, VerifyingKey, verify};
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,15 @@ struct VerifyReport {
     valid: bool,
     problem: Option<String>,
     statement: Option<String>,
+    /// Raw public input.
+    #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<Vec<i64>>,
+    /// Commitment to a private input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_commitment: Option<String>,
+    /// 0 an answer; 1 the private input lies outside the model's box.
+    status: Option<u64>,
+    /// Absent unless the status is 0.
     outputs: Option<Vec<Answer>>,
     seconds: f64,
 }
@@ -46,6 +55,15 @@ impl fmt::Display for VerifyReport {
         }
         if let Some(input) = &self.input {
             writeln!(f, "raw input  {input:?}")?;
+        }
+        if let Some(commitment) = &self.input_commitment {
+            writeln!(f, "input      private, commitment {commitment}")?;
+        }
+        if self.status == Some(STATUS_OUT_OF_DOMAIN) {
+            writeln!(
+                f,
+                "refused    the private input lies outside the model's box"
+            )?;
         }
         for answer in self.outputs.iter().flatten() {
             writeln!(f, "output     {answer}")?;
@@ -66,8 +84,15 @@ struct ProofFile {
 /// What a valid proof says.
 struct Claim {
     statement: [u8; 32],
-    input: Vec<i64>,
+    input: Asked,
+    status: u64,
     outputs: Vec<u64>,
+}
+
+/// What a proof says of its input.
+enum Asked {
+    Raw(Vec<i64>),
+    Commitment([u8; 32]),
 }
 
 /// Reads a proof file: an outer error where it is no proof file, an inner one where its content
@@ -91,25 +116,42 @@ pub(crate) fn read_proof(path: &Path) -> eyre::Result<Result<Proof, String>> {
     Ok(Proof::from_compact(words, &bytes).map_err(|error| error.to_string()))
 }
 
-/// Whether `proof` is valid, and what it says then.
+/// Whether `proof` is valid, and what it says then. `weights` is the commitment to the weights
+/// that it must be about, if they are private.
 fn judge(
     model: &IntegerModel,
+    weights: Option<[u8; 32]>,
     srs: &Srs,
     key: &VerifyingKey,
     proof: &Proof,
 ) -> Result<Claim, String> {
     verify(srs, key, proof).map_err(|error| error.to_string())?;
     // The key fixes the number of instances.
-    let (tag, words) = proof.instances.split_at(2);
-    let (input, output) = words.split_at(model.input_words());
-    let input = model
-        .unpack_input(input)
-        .map_err(|error| error.to_string())?;
-    let (status, outputs) = model
+    let (tag, mut words) = proof.instances.split_at(2);
+    if let (Some(expected), Some((commitment, rest))) = (weights, words.split_first()) {
+        if *commitment != expected {
+            return Err("the proof is about other weights than the bundle's".into());
+        }
+        words = rest;
+    }
+    let (input, output) = match (model.privacy.inputs, words.split_first()) {
+        (true, Some((commitment, output))) => (Asked::Commitment(*commitment), output),
+        _ => {
+            let (input, output) = words.split_at(model.input_words());
+            let input = model.unpack_input(input);
+            (
+                Asked::Raw(input.map_err(|error| error.to_string())?),
+                output,
+            )
+        }
+    };
+    let (status, mut outputs) = model
         .unpack_output(output)
         .map_err(|error| error.to_string())?;
-    if status != haloracle_model::integer::STATUS_OK {
-        return Err(format!("status {status}: not an answer"));
+    match status {
+        STATUS_OK => {}
+        STATUS_OUT_OF_DOMAIN if model.privacy.inputs => outputs.clear(),
+        _ => return Err(format!("status {status}: not an answer")),
     }
     let mut statement = [0; 32];
     statement[..16].copy_from_slice(&tag[0][16..]);
@@ -117,6 +159,7 @@ fn judge(
     Ok(Claim {
         statement,
         input,
+        status,
         outputs,
     })
 }
@@ -129,20 +172,33 @@ impl VerifyArgs {
         check_environment()?;
         let (srs, key) = (bundle.srs()?, bundle.check_key()?);
         let proof = read_proof(&self.proof)?;
+        let model = bundle.model();
+        let weights = match model.privacy.weights {
+            true => Some(bundle.model_commitment()?),
+            false => None,
+        };
         let start = Instant::now();
-        let claim = proof.and_then(|proof| judge(bundle.model(), &srs, &key, &proof));
+        let claim = proof.and_then(|proof| judge(model, weights, &srs, &key, &proof));
         let seconds = seconds(start.elapsed());
         let (claim, problem) = match claim {
             Ok(claim) => (Some(claim), None),
             Err(problem) => (None, Some(problem)),
         };
         let valid = claim.is_some();
+        let (input, input_commitment) = match claim.as_ref().map(|claim| &claim.input) {
+            Some(Asked::Raw(raw)) => (Some(raw.clone()), None),
+            Some(Asked::Commitment(commitment)) => (None, Some(hexed(commitment))),
+            None => (None, None),
+        };
+        let answered = claim.as_ref().filter(|claim| claim.status == STATUS_OK);
         ui.data(&VerifyReport {
             valid,
             problem,
             statement: claim.as_ref().map(|claim| hexed(claim.statement)),
-            input: claim.as_ref().map(|claim| claim.input.clone()),
-            outputs: claim.map(|claim| Answer::all(bundle.model(), &claim.outputs)),
+            input,
+            input_commitment,
+            status: claim.as_ref().map(|claim| claim.status),
+            outputs: answered.map(|claim| Answer::all(model, &claim.outputs)),
             seconds,
         })?;
         Ok(Exit::from_verdict(valid))
