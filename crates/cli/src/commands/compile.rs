@@ -159,6 +159,7 @@ impl CompileArgs {
             margin: self.margin.unwrap_or(default.margin),
             schema: schema.transpose()?,
             head: self.head.clone(),
+            private_weights: self.private_model,
         })
     }
 

@@ -51,6 +51,9 @@ pub struct Options {
     pub schema: Option<SchemaSpec>,
     /// What the model answers.
     pub head: Head,
+    /// The weights will be private: no exact sum is made of a layer that a decision reads, for
+    /// its coefficients would be public.
+    pub private_weights: bool,
 }
 
 impl Default for Options {
@@ -62,6 +65,7 @@ impl Default for Options {
             margin: 0.5,
             schema: None,
             head: Head::Score,
+            private_weights: false,
         }
     }
 }
@@ -156,6 +160,8 @@ pub(crate) struct Draft<'g> {
     /// What was asked for.
     pub(crate) answers: Head,
     pub(crate) digit_bits: u32,
+    /// The weights will be private.
+    pub(crate) private_weights: bool,
 }
 
 /// Quantizes `graph` with the scales that `data` suggests.
@@ -185,6 +191,7 @@ pub fn quantize<'g>(
     let style = Style {
         two_sided: true,
         raw_products: false,
+        exact_decisions: !options.private_weights,
     };
     let net = Net::new(graph, head.scores(), &head.wires(), style)?;
     let precisions: &[Precision] = match net.has_trees() {
@@ -218,6 +225,7 @@ pub fn quantize<'g>(
                 answers: answers.clone(),
                 input,
                 digit_bits,
+                private_weights: options.private_weights,
             };
             // A width that cannot prove the whole box may be followed by one that can.
             let (integer, report) = match attempt(&draft, data, &targets) {
@@ -261,6 +269,7 @@ fn attempt(
     let mut style = Style {
         two_sided: true,
         raw_products: draft.input.digits * draft.digit_bits <= RAW_PRODUCT_BITS,
+        exact_decisions: !draft.private_weights,
     };
     let net = |style| Net::new(draft.graph, draft.head.scores(), &draft.head.wires(), style);
     let first = net(style)?;
