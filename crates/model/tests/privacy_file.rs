@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
+use common::{Numbers, data};
+use haloracle_model::Activation::{Relu, Sigmoid};
 use haloracle_model::{
-    ChainModel, Dense, Feature, FunctionTable, InputSchema, IntegerModel, Op, OutputField,
+    ChainModel, Dense, Feature, FunctionTable, InputSchema, IntegerModel, Op, Options, OutputField,
+    quantize,
 };
 
 /// One feature of two digits from 0 to `hi`, one unit.
@@ -84,4 +89,52 @@ fn private_weights_fit_their_digits_in_a_model_file_too() {
     };
     changed.nodes[0].op = Op::Table(halve);
     refused(&changed, "no layer has weights");
+}
+
+/// Layers of private weights, and the most coefficients other than digit steps that a public node
+/// gives one unit.
+fn layers(model: &IntegerModel) -> (usize, usize) {
+    let mut found = (0, 0);
+    for node in &model.nodes {
+        match &node.op {
+            Op::Dense { .. } | Op::Conv(_) => found.0 += 1,
+            Op::Sparse { units } | Op::Digits { units, .. } => {
+                let learned = units.iter().map(|unit| {
+                    let terms = unit.terms.iter();
+                    let others = terms.filter(|(_, c)| !c.unsigned_abs().is_power_of_two());
+                    others.count()
+                });
+                found.1 = found.1.max(learned.max().unwrap_or(0));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A decision on an exact sum would make the last layer's weights coefficients of a public node.
+#[test]
+fn decisions_leave_no_private_layer_in_a_public_node() {
+    let mut numbers = Numbers(4);
+    let model = numbers.network(&[4, 8, 1], &[Relu, Sigmoid]);
+    let rows = data(numbers.rows(300, 4));
+    for head in ["threshold:0.5", "band:0.4,0.6", "score"] {
+        let mut options = Options {
+            head: head.parse().unwrap(),
+            min_agreement: 0.9,
+            max_error: 0.05,
+            ..Options::default()
+        };
+        let (open, _) = quantize(&model, &rows, &options).unwrap();
+        options.private_weights = true;
+        let (closed, _) = quantize(&model, &rows, &options).unwrap();
+        assert_eq!(layers(&closed), (2, 0), "{head}");
+        let private = closed.with_private_weights().unwrap();
+        private.validate().unwrap();
+        private.check_complete().unwrap();
+        if head != "score" {
+            let (dense, learned) = layers(&open);
+            assert!(dense == 1 && learned > 1, "{head}: {dense}, {learned}");
+        }
+    }
 }

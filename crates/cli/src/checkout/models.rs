@@ -115,6 +115,7 @@ impl KnownModel {
         });
         let options = Options {
             schema: schema.transpose()?,
+            private_weights: self.private,
             ..Options::default()
         };
         let (mut model, report) = quantize(&float, &data, &options)?;

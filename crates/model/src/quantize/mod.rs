@@ -51,8 +51,9 @@ pub struct Options {
     pub schema: Option<SchemaSpec>,
     /// What the model answers.
     pub head: Head,
-    /// Whether [`IntegerModel::with_private_weights`] follows: one bias per filter then, and
-    /// weights of few digits.
+    /// Whether [`IntegerModel::with_private_weights`] follows: one bias per filter then, weights of
+    /// few digits, and no exact sum of a layer that a decision reads, for its coefficients would
+    /// be public.
     pub private_weights: bool,
     /// Whether [`IntegerModel::with_private_inputs`] follows: inputs beyond the box then flow
     /// through the model too, as far as a slot holds them.
@@ -197,6 +198,7 @@ pub fn quantize<'g>(
     let style = Style {
         two_sided: true,
         raw_products: false,
+        exact_decisions: !options.private_weights,
     };
     let net = Net::new(graph, head.scores(), &head.wires(), style)?;
     let precisions: &[Precision] = match net.has_trees() {
@@ -275,6 +277,7 @@ fn attempt(
     let mut style = Style {
         two_sided: true,
         raw_products: draft.input.digits * draft.digit_bits <= RAW_PRODUCT_BITS,
+        exact_decisions: !draft.private,
     };
     let net = |style| Net::new(draft.graph, draft.head.scores(), &draft.head.wires(), style);
     let first = net(style)?;

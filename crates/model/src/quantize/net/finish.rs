@@ -28,7 +28,9 @@ impl Net {
         self.prune();
         self.digits_for_functions();
         self.tables();
-        self.exact_decisions();
+        if self.style.exact_decisions {
+            self.exact_decisions();
+        }
         self.exact_products();
         self.align();
         self.prune();

@@ -54,6 +54,8 @@ pub(in crate::quantize) struct Style {
     pub(in crate::quantize) two_sided: bool,
     /// Products read raw features; else one digit made of them.
     pub(in crate::quantize) raw_products: bool,
+    /// Decisions are taken on sums that are not requantized, where they are short enough.
+    pub(in crate::quantize) exact_decisions: bool,
 }
 
 /// A network under rewriting, and in its final form.
