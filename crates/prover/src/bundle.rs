@@ -156,10 +156,22 @@ impl Bundle {
     /// # Errors
     /// A model that does not fit; a directory that exists; a full disk.
     pub fn create(dir: &Path, parts: BundleParts<'_>) -> Result<Self, BundleError> {
+        let program = compile(parts.model, parts.shape)?;
+        Self::create_lowered(dir, parts, program)
+    }
+
+    /// [`Self::create`] of a model that was lowered before, by [`compile`].
+    ///
+    /// # Errors
+    /// A directory that exists; a full disk.
+    pub fn create_lowered(
+        dir: &Path,
+        parts: BundleParts<'_>,
+        program: Lowered,
+    ) -> Result<Self, BundleError> {
         if dir.exists() {
             return Err(BundleError::Exists(dir.to_owned()));
         }
-        let program = compile(parts.model, parts.shape)?;
         let mut contents: Vec<(&str, Vec<u8>)> = vec![
             ("model.json", json(parts.model)?),
             ("layout.json", json(&Layout::new(parts.model, &program))?),
