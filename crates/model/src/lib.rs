@@ -31,6 +31,6 @@ pub use integer::{
     ChainModel, Conv, Dense, Feature, FunctionTable, InputSchema, IntegerModel, ModelError, Node,
     Op, OutputField, Trace, Tree, TreeFeature, TreeNode, Trees, Unit, WireId,
 };
-pub use quantize::{Options, QuantizeError, quantize};
+pub use quantize::{Options, QuantizeError, Size, Sizer, quantize, quantize_smallest};
 pub use report::Report;
 pub use schema::{FeatureSpec, SchemaError, SchemaSpec};

@@ -8,7 +8,8 @@ use common::{Numbers, data};
 use haloracle_model::graph::{FloatConv, FloatGraph, FloatOp, Function, Task};
 use haloracle_model::integer::STATUS_OUT_OF_DOMAIN;
 use haloracle_model::{
-    Conv, FeatureSpec, IntegerModel, Op, Options, QuantizeError, Report, SchemaSpec, quantize,
+    Activation, Conv, FeatureSpec, FloatModel, IntegerModel, Op, Options, QuantizeError, Report,
+    SchemaSpec, Size, quantize, quantize_smallest,
 };
 
 /// A convolution over a 4 by 4 image with a border, random weights and biases.
@@ -154,4 +155,88 @@ fn inputs_outside_the_box_have_an_answer_of_their_own() {
         assert_eq!(answer.status, STATUS_OUT_OF_DOMAIN);
         assert!(answer.outputs().iter().all(|raw| *raw == 0));
     }
+}
+
+/// Features of two digits at 8 bits and of one at 12.
+fn tabular(options: &Options) -> (FloatModel, Vec<Vec<f64>>, Options) {
+    let mut numbers = Numbers(21);
+    let model = numbers.network(&[6, 16, 1], &[Activation::Relu, Activation::Identity]);
+    let feature = |index| FeatureSpec {
+        name: format!("x{index}"),
+        decimals: Some(2),
+        lo: Some(-15.0),
+        hi: Some(15.0),
+    };
+    let schema = SchemaSpec {
+        inputs: (0..6).map(feature).collect(),
+        outputs: Vec::new(),
+    };
+    let options = Options {
+        schema: Some(schema),
+        min_agreement: 0.97,
+        ..options.clone()
+    };
+    (model, numbers.rows(200, 6), options)
+}
+
+#[test]
+fn the_smallest_circuit_that_reaches_the_targets_wins() {
+    let (model, rows, options) = tabular(&Options::default());
+    let (first, _) = quantize(&model, &data(rows.clone()), &options).unwrap();
+    assert_eq!((first.digit_bits, first.input.digits), (8, 2));
+    // As if an input digit were all that counts, or the table.
+    let by_digits = |model: &IntegerModel| {
+        Some(Size {
+            k: 20 + model.input.digits,
+            rows: 0,
+        })
+    };
+    let (small, report) =
+        quantize_smallest(&model, &data(rows.clone()), &options, &by_digits).unwrap();
+    assert_eq!((small.digit_bits, small.input.digits), (12, 1));
+    assert_eq!(report.digit_bits, 12);
+    let ks: Vec<_> = report
+        .attempts
+        .iter()
+        .map(|a| (a.digit_bits, a.k))
+        .collect();
+    assert_eq!(ks, [(8, Some(22)), (12, Some(21))]);
+    let by_table = |model: &IntegerModel| {
+        Some(Size {
+            k: model.digit_bits + 1,
+            rows: 0,
+        })
+    };
+    let (same, _) = quantize_smallest(&model, &data(rows), &options, &by_table).unwrap();
+    assert_eq!(same, first);
+}
+
+#[test]
+fn private_weights_take_fewer_digits_where_that_halves_the_circuit() {
+    let (model, rows, options) = tabular(&options());
+    let options = Options {
+        digit_bits: Some(8),
+        max_error: 0.02,
+        ..options
+    };
+    let digits = |model: &IntegerModel| {
+        let model = model.clone().with_private_weights().unwrap();
+        model.parameter_layout().1
+    };
+    let (heavy, _) = quantize(&model, &data(rows.clone()), &options).unwrap();
+    let size = |rows: usize| Size {
+        k: rows.next_power_of_two().trailing_zeros(),
+        rows,
+    };
+    // The heavy model just misses a power of two.
+    let most = digits(&heavy);
+    let scaled = |model: &IntegerModel| Some(size(digits(model) + 4096 - most + 1));
+    let (light, report) =
+        quantize_smallest(&model, &data(rows.clone()), &options, &scaled).unwrap();
+    assert!(digits(&light) < most, "{} of {most}", digits(&light));
+    assert!(report.error_percent.mean <= 0.8 * 2.0);
+    // Without a doubling to save, accuracy comes first.
+    let flat = |_: &IntegerModel| Some(size(4096));
+    let (same, _) = quantize_smallest(&model, &data(rows), &options, &flat).unwrap();
+    assert_eq!(same, heavy);
 }

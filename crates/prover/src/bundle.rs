@@ -150,7 +150,20 @@ impl Bundle {
     /// # Errors
     /// A model that does not fit; a directory that exists; a full disk.
     pub fn create(dir: &Path, parts: BundleParts<'_>) -> Result<Self, BundleError> {
-        Self::create_salted(dir, parts, &field::to_word(&Fr::random(OsRng)))
+        let program = compile(parts.model, parts.shape)?;
+        Self::create_lowered(dir, parts, program)
+    }
+
+    /// [`Self::create`] of a model that was lowered before, by [`compile`].
+    ///
+    /// # Errors
+    /// A directory that exists; a full disk.
+    pub fn create_lowered(
+        dir: &Path,
+        parts: BundleParts<'_>,
+        program: Lowered,
+    ) -> Result<Self, BundleError> {
+        Self::build(dir, parts, program, &field::to_word(&Fr::random(OsRng)))
     }
 
     /// [`Self::create`] with a given salt for private weights, where a bundle must come out the
@@ -166,10 +179,19 @@ impl Bundle {
         if field::from_word(model_salt).is_none() {
             return Err(BundleError::Salt);
         }
+        let program = compile(parts.model, parts.shape)?;
+        Self::build(dir, parts, program, model_salt)
+    }
+
+    fn build(
+        dir: &Path,
+        parts: BundleParts<'_>,
+        program: Lowered,
+        model_salt: &[u8; 32],
+    ) -> Result<Self, BundleError> {
         if dir.exists() {
             return Err(BundleError::Exists(dir.to_owned()));
         }
-        let program = compile(parts.model, parts.shape)?;
         let mut contents: Vec<(&str, Vec<u8>)> = vec![
             ("model.json", json(parts.model)?),
             ("layout.json", json(&Layout::new(parts.model, &program))?),

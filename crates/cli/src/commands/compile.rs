@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use eyre::{WrapErr, bail};
 use haloracle_model::quantize::heads::Head;
-use haloracle_model::report::ErrorStats;
-use haloracle_model::{Dataset, Options, SchemaSpec, quantize};
-use haloracle_prover::{Bundle, BundleParts, Shape, layout::Layout};
+use haloracle_model::report::{CircuitReport, ErrorStats, Estimate, Report};
+use haloracle_model::{
+    Dataset, IntegerModel, ModelError, Op, Options, SchemaSpec, Size, quantize_smallest,
+};
+use haloracle_prover::{Bundle, BundleParts, Lowered, Shape, compile, layout::Layout};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -64,6 +66,16 @@ pub(crate) struct CompileArgs {
     output: PathBuf,
 }
 
+/// Rows of one node.
+#[derive(Serialize)]
+struct NodeRows {
+    name: String,
+    rows: usize,
+}
+
+/// Most nodes whose rows are printed; all of them stand in the report.
+const PRINTED_NODES: usize = 12;
+
 #[derive(Serialize)]
 struct CompileReport {
     bundle: PathBuf,
@@ -76,6 +88,8 @@ struct CompileReport {
     input_digits: u32,
     features: usize,
     instances: usize,
+    estimate: Estimate,
+    nodes: Vec<NodeRows>,
     calibration_rows: usize,
     calibration_rows_outside_domain: usize,
     class_rule: String,
@@ -95,6 +109,19 @@ impl fmt::Display for CompileReport {
             "circuit    {}, k = {}, {rows} of {usable} rows used",
             self.shape, self.k
         )?;
+        let mut nodes: Vec<&NodeRows> = self.nodes.iter().collect();
+        nodes.sort_by_key(|node| std::cmp::Reverse(node.rows));
+        for node in nodes.iter().take(PRINTED_NODES) {
+            writeln!(f, "           {:>7} rows  {}", node.rows, node.name)?;
+        }
+        if let Some(rest) = nodes.get(PRINTED_NODES..).filter(|rest| !rest.is_empty()) {
+            let rows: usize = rest.iter().map(|node| node.rows).sum();
+            writeln!(f, "           {rows:>7} rows  {} other nodes", rest.len())?;
+        }
+        let rest = self.nodes.iter().map(|node| node.rows).sum::<usize>();
+        let rest = self.rows.saturating_sub(rest);
+        writeln!(f, "           {rest:>7} rows  inputs, outputs, commitments")?;
+        writeln!(f, "estimate   {}", self.estimate)?;
         let (bits, digits) = (self.digit_bits, self.input_digits);
         writeln!(
             f,
@@ -127,8 +154,37 @@ impl fmt::Display for CompileReport {
     }
 }
 
+/// Adds what the circuit takes to the report.
+fn with_circuit(report: Report, model: &IntegerModel, layout: &Layout) -> Report {
+    let narrow = layout.shape == Shape::Narrow;
+    let mut own = layout.nodes.iter().map(|node| node.rows as u64);
+    // The narrow shape's layers are dense nodes with the functions behind them.
+    let rows: Vec<Option<u64>> = model
+        .nodes
+        .iter()
+        .map(
+            |node| match narrow && !matches!(node.op, Op::Dense { .. }) {
+                true => None,
+                false => own.next(),
+            },
+        )
+        .collect();
+    let nodes: u64 = layout.nodes.iter().map(|node| node.rows as u64).sum();
+    let circuit = CircuitReport {
+        shape: layout.shape.to_string(),
+        k: layout.k,
+        rows: layout.rows as u64,
+        usable_rows: layout.usable_rows as u64,
+        other_rows: (layout.rows as u64).saturating_sub(nodes),
+        table_entries: layout.table_entries as u64,
+        instances: layout.instances as u64,
+        estimate: Estimate::new(narrow, layout.k),
+    };
+    report.with_circuit(circuit, &rows)
+}
+
 /// Makes the bundle with its ONNX file in it, whole or not at all: `infer` runs the float model.
-fn create(output: &Path, parts: BundleParts<'_>) -> eyre::Result<Bundle> {
+fn create(output: &Path, parts: BundleParts<'_>, program: Lowered) -> eyre::Result<()> {
     let parent = match output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -140,10 +196,9 @@ fn create(output: &Path, parts: BundleParts<'_>) -> eyre::Result<Bundle> {
         .tempdir_in(parent);
     let building = building.wrap_err_with(failed)?;
     let whole = building.path().join("bundle");
-    let bundle = Bundle::create(&whole, parts)?;
+    Bundle::create_lowered(&whole, parts, program)?;
     write(&whole.join(FLOAT_MODEL), parts.onnx)?;
-    std::fs::rename(&whole, output).wrap_err_with(failed)?;
-    Ok(bundle)
+    std::fs::rename(&whole, output).wrap_err_with(failed)
 }
 
 impl CompileArgs {
@@ -162,6 +217,17 @@ impl CompileArgs {
             private_weights: self.private_model,
             private_inputs: self.private_input,
         })
+    }
+
+    /// The model with the secrets that are asked for.
+    fn kept_private(&self, mut model: IntegerModel) -> Result<IntegerModel, ModelError> {
+        if self.private_input {
+            model = model.with_private_inputs();
+        }
+        if self.private_model {
+            model = model.with_private_weights()?;
+        }
+        Ok(model)
     }
 
     /// Runs the command.
@@ -183,17 +249,23 @@ impl CompileArgs {
         }
         let data = Dataset::read(&self.calibration)?;
         working.now("quantizing");
-        let (mut model, report) = quantize(&float, &data, &options)?;
-        if self.private_input {
-            model = model.with_private_inputs();
-        }
-        if self.private_model {
-            model = model.with_private_weights()?;
-        }
+        let size = |model: &IntegerModel| {
+            let model = self.kept_private(model.clone()).ok()?;
+            let program = compile(&model, self.shape).ok()?;
+            Some(Size {
+                k: program.k(),
+                rows: Layout::new(&model, &program).rows,
+            })
+        };
+        let (model, report) = quantize_smallest(&float, &data, &options, &size)?;
+        let model = self.kept_private(model)?;
         model.check_complete()?;
         working.now("laying out the circuit");
+        let program = compile(&model, self.shape)?;
+        let layout = Layout::new(&model, &program);
+        let report = with_circuit(report, &model, &layout);
         let report_json = serde_json::to_vec_pretty(&report).wrap_err("could not encode")?;
-        let bundle = create(
+        create(
             &self.output,
             BundleParts {
                 model: &model,
@@ -202,9 +274,13 @@ impl CompileArgs {
                 report_json: &report_json,
                 report_html: report.to_html().as_bytes(),
             },
+            program,
         )?;
         drop(working);
-        let layout = Layout::new(&model, bundle.program());
+        let nodes = layout.nodes.iter().map(|node| NodeRows {
+            name: node.name.clone(),
+            rows: node.rows,
+        });
         ui.data(&CompileReport {
             bundle: self.output,
             name: model.name.clone(),
@@ -216,6 +292,8 @@ impl CompileArgs {
             input_digits: model.input.digits,
             features: model.input.features.len(),
             instances: layout.instances,
+            estimate: Estimate::new(layout.shape == Shape::Narrow, layout.k),
+            nodes: nodes.collect(),
             calibration_rows: report.rows,
             calibration_rows_outside_domain: report.rows_outside_domain,
             class_rule: report.class_rule.clone(),

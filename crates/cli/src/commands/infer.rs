@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use eyre::{WrapErr, ensure};
-use haloracle_model::graph::FloatGraph;
-use haloracle_model::{Dataset, IntegerModel};
+use haloracle_model::graph::{FloatGraph, Task};
+use haloracle_model::{Dataset, IntegerModel, Op};
 use haloracle_prover::{Bundle, files::keccak};
 use serde::Serialize;
 
@@ -45,13 +45,19 @@ struct RowReport {
     float: Option<Vec<f64>>,
     /// Outputs that came with the input.
     reference: Option<Vec<f64>>,
+    /// Class that came with the input.
+    label: Option<i64>,
+    /// How many of the outputs are scores; a decision follows them, if there is one.
+    #[serde(skip)]
+    scores: usize,
 }
 
 #[derive(Serialize)]
 struct Accuracy {
     against: &'static str,
-    /// Part of the rows with the same class: largest output, or above the threshold.
-    agreement: f64,
+    /// Part of the rows with the same class, where there are classes: the file's `label`, the
+    /// largest output, or above the threshold.
+    agreement: Option<f64>,
     mean: f64,
     p50: f64,
     p90: f64,
@@ -71,13 +77,17 @@ impl fmt::Display for InferReport {
             for (index, answer) in row.outputs.iter().enumerate() {
                 write!(f, "row {:<4} {answer}", row.row)?;
                 for (name, values) in [("float", &row.float), ("reference", &row.reference)] {
-                    if let Some(value) = values.as_ref().and_then(|values| values.get(index)) {
+                    let value = values.as_ref().and_then(|values| values.get(index));
+                    if let Some(value) = value.filter(|_| index < row.scores) {
                         write!(
                             f,
                             "  {name} {value:.6}  difference {:+.6}",
                             answer.value - value
                         )?;
                     }
+                }
+                if let Some(label) = row.label.filter(|_| index >= row.scores) {
+                    write!(f, "  label {label}")?;
                 }
                 writeln!(f)?;
             }
@@ -94,11 +104,9 @@ impl fmt::Display for InferReport {
             p99,
             max,
         } = accuracy;
-        writeln!(
-            f,
-            "agreement {:.2} % against the {against}",
-            agreement * 100.0
-        )?;
+        let agreement = agreement.map(|part| format!("{:.2} %", part * 100.0));
+        let agreement = agreement.unwrap_or("of classes: there are none".into());
+        writeln!(f, "agreement {agreement} against the {against}")?;
         write!(
             f,
             "error mean {mean:.6}, median {p50:.6}, p90 {p90:.6}, p99 {p99:.6}, max {max:.6}"
@@ -127,43 +135,86 @@ fn float_model(bundle: &Bundle, path: Option<&PathBuf>) -> eyre::Result<Option<F
     )?))
 }
 
-fn class(model: &IntegerModel, outputs: &[f64]) -> usize {
-    if let [only] = outputs {
-        // A final table makes probabilities, its absence means logits.
-        let is_table = model
-            .nodes
-            .last()
-            .is_some_and(|node| matches!(node.op, haloracle_model::Op::Table(_)));
-        return usize::from(*only > if is_table { 0.5 } else { 0.0 });
-    }
-    // The first of the largest.
-    let best = |best: usize, next: usize| {
-        if outputs[next] > outputs[best] {
-            next
-        } else {
-            best
-        }
-    };
-    (0..outputs.len()).fold(0, best)
+/// Fields that are decisions, not scores; they come last.
+const DECISIONS: [&str; 3] = ["class", "band", "above"];
+
+/// How classes are read off rows.
+struct Classes<'m> {
+    model: &'m IntegerModel,
+    /// What the float model's outputs mean, if it is there.
+    task: Option<Task>,
+    /// Number of scores among the outputs.
+    scores: usize,
 }
 
-fn accuracy(model: &IntegerModel, rows: &[RowReport]) -> Option<Accuracy> {
+impl<'m> Classes<'m> {
+    fn new(model: &'m IntegerModel, float: Option<&FloatGraph>) -> Self {
+        let is_score = |name: &str| !DECISIONS.contains(&name);
+        let outputs = model.output.iter();
+        Self {
+            model,
+            task: float.map(|float| float.task),
+            scores: outputs.take_while(|field| is_score(&field.name)).count(),
+        }
+    }
+
+    /// Class of float outputs, or of the scores alone.
+    fn of(&self, values: &[f64]) -> Option<i64> {
+        let above = |edge: f64| values.first().map(|only| i64::from(*only > edge));
+        let task = match (self.task, values) {
+            (Some(task), _) => task,
+            // A final table makes probabilities, its absence means logits.
+            (None, [_]) => match self.model.nodes.last().map(|node| &node.op) {
+                Some(Op::Table(_)) => Task::Threshold(500),
+                _ => Task::Threshold(0),
+            },
+            (None, _) => Task::Scores,
+        };
+        match task {
+            Task::Regression => None,
+            Task::Class => values.first().map(|class| class.round() as i64),
+            Task::Threshold(thousandths) => above(f64::from(thousandths) / 1000.0),
+            // The first of the largest.
+            Task::Scores => (0..values.len())
+                .reduce(|best, next| match values[next] > values[best] {
+                    true => next,
+                    false => best,
+                })
+                .map(|class| class as i64),
+        }
+    }
+
+    /// Whether a row has the class that is expected; `None` where there are no classes.
+    fn agree(&self, row: &RowReport) -> Option<bool> {
+        let expected = row.label.or_else(|| self.of(row.expected()?));
+        match self.model.output.get(self.scores) {
+            Some(field) if field.name != "class" => None,
+            Some(_) => Some(row.outputs.get(self.scores)?.value.round() as i64 == expected?),
+            None => {
+                let got: Vec<f64> = row.outputs.iter().map(|answer| answer.value).collect();
+                // Labels need not follow from scores: the same rule for both.
+                Some(self.of(&got)? == self.of(row.expected()?)?)
+            }
+        }
+    }
+}
+
+fn accuracy(classes: &Classes<'_>, rows: &[RowReport]) -> Option<Accuracy> {
     let against = if rows.first()?.reference.is_some() {
         "outputs in the file"
     } else {
         "float model"
     };
-    let mut agreeing = 0usize;
+    let mut agreeing = Some(0usize);
     let mut errors = Vec::new();
     for row in rows {
         let expected = row.expected()?;
-        let got: Vec<f64> = row.outputs.iter().map(|answer| answer.value).collect();
-        agreeing += usize::from(class(model, &got) == class(model, expected));
-        errors.extend(
-            got.iter()
-                .zip(expected)
-                .map(|(got, expected)| (got - expected).abs()),
-        );
+        agreeing = agreeing
+            .zip(classes.agree(row))
+            .map(|(all, same)| all + usize::from(same));
+        let scores = row.outputs.iter().take(classes.scores);
+        let pairs = scores.zip(expected);
+        errors.extend(pairs.map(|(got, expected)| (got.value - expected).abs()));
     }
     errors.sort_by(f64::total_cmp);
     let at = |part: f64| {
@@ -172,7 +223,7 @@ fn accuracy(model: &IntegerModel, rows: &[RowReport]) -> Option<Accuracy> {
     };
     Some(Accuracy {
         against,
-        agreement: agreeing as f64 / rows.len() as f64,
+        agreement: agreeing.map(|agreeing| agreeing as f64 / rows.len() as f64),
         mean: errors.iter().sum::<f64>() / errors.len().max(1) as f64,
         p50: at(0.5),
         p90: at(0.9),
@@ -188,9 +239,15 @@ impl InferArgs {
         let model = bundle.model();
         let float = float_model(&bundle, self.onnx.as_ref())?;
         let inputs = self.input.rows(model)?;
-        let outputs = model.output.len();
-        let reference = Dataset::read(&self.input.input)?.y;
-        let reference = reference.filter(|rows| rows.iter().all(|row| row.len() == outputs));
+        let classes = Classes::new(model, float.as_ref());
+        let given = Dataset::read(&self.input.input)?;
+        // As many as the float model has; of a class alone nothing tells without it.
+        let wanted = match &float {
+            Some(float) => Some(float.outputs.len()),
+            None => Some(classes.scores).filter(|scores| *scores > 0),
+        };
+        let fits = |rows: &Vec<Vec<f64>>| rows.iter().all(|row| Some(row.len()) == wanted);
+        let reference = given.y.filter(fits);
         let mut rows = Vec::with_capacity(inputs.len());
         for (index, input) in inputs.iter().enumerate() {
             let run = model.run(&input.raw)?;
@@ -204,9 +261,11 @@ impl InferArgs {
                 outputs: Answer::all(model, run.outputs()),
                 float: float.map(|run| run.outputs),
                 reference: reference.as_ref().map(|rows| rows[index].clone()),
+                label: given.labels.as_ref().map(|labels| labels[index]),
+                scores: classes.scores,
             });
         }
-        let accuracy = accuracy(model, &rows);
+        let accuracy = accuracy(&classes, &rows);
         ui.data(&InferReport {
             model: model.name.clone(),
             rows,

@@ -31,5 +31,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Dataset, DataProblem> {
         });
         x.push(values.collect::<Result<_, _>>()?);
     }
-    Dataset { names, x, y: None }.checked()
+    Dataset {
+        names,
+        x,
+        ..Dataset::default()
+    }
+    .checked()
 }

@@ -26,6 +26,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Dataset, DataProblem> {
         x: rows("", input, names.as_deref())?,
         names,
         y,
+        labels: None,
     }
     .checked()
 }

@@ -24,6 +24,8 @@ pub struct Dataset {
     pub x: Vec<Vec<f64>>,
     /// Expected outputs of the float model (`y` in npz or JSON), one row per row of `x`.
     pub y: Option<Vec<Vec<f64>>>,
+    /// Expected classes (`label` in npz), one per row of `x`.
+    pub labels: Option<Vec<i64>>,
 }
 
 /// What is wrong with a data file.
@@ -154,6 +156,13 @@ impl Dataset {
                     self.x.len()
                 )));
             }
+        }
+        if let Some(labels) = self.labels.as_ref().filter(|l| l.len() != self.x.len()) {
+            return Err(DataProblem::Format(format!(
+                "label has {} rows, x has {}",
+                labels.len(),
+                self.x.len()
+            )));
         }
         Ok(self)
     }

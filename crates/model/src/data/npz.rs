@@ -1,4 +1,4 @@
-//! A numpy archive with array `x` or `input`, and optionally `y`.
+//! A numpy archive with array `x` or `input`, and optionally `y` and `label`.
 
 use std::io::Cursor;
 
@@ -38,12 +38,32 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Dataset, DataProblem> {
             .map_err(|what| DataProblem::Format(format!("array `{name}`: {what}")))?;
         Ok(into_rows(array))
     };
+    let labels = match has("label") {
+        true => Some(
+            rows("label")?
+                .iter()
+                .map(|row| class(row))
+                .collect::<Result<_, _>>()?,
+        ),
+        false => None,
+    };
     Dataset {
         names: None,
         x: rows(input)?,
         y: if has("y") { Some(rows("y")?) } else { None },
+        labels,
     }
     .checked()
+}
+
+/// The class that a row of `label` names.
+fn class(row: &[f64]) -> Result<i64, DataProblem> {
+    match row {
+        [class] if class.fract() == 0.0 && class.abs() < 2f64.powi(53) => Ok(*class as i64),
+        _ => Err(DataProblem::Format(format!(
+            "array `label`: {row:?} is not one class number"
+        ))),
+    }
 }
 
 /// The first axis counts rows, the others are flattened; a plain vector is one value a row.

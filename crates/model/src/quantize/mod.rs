@@ -171,7 +171,21 @@ pub(crate) struct Draft<'g> {
     pub(crate) private_inputs: bool,
 }
 
-/// Quantizes `graph` with the scales that `data` suggests.
+/// What a model takes to prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size {
+    /// log2 of the circuit's rows: what time and memory follow.
+    pub k: u32,
+    /// Rows in use.
+    pub rows: usize,
+}
+
+/// Says what a model takes to prove; `None` where no circuit holds it. The circuit's crate
+/// knows, which this one does not import.
+pub type Sizer<'a> = &'a dyn Fn(&IntegerModel) -> Option<Size>;
+
+/// Quantizes `graph` with the scales that `data` suggests, at the fewest bits per digit that
+/// reach the accuracy targets.
 ///
 /// Deterministic: the same graph, data and options give the same integers.
 ///
@@ -182,8 +196,51 @@ pub fn quantize<'g>(
     data: &Dataset,
     options: &Options,
 ) -> Result<(IntegerModel, Report), QuantizeError> {
-    let graph: Cow<'g, FloatGraph> = graph.into();
-    let graph = graph.as_ref();
+    widths(graph.into().as_ref(), data, options, None)
+}
+
+/// [`quantize`], where of the models that reach the targets the smallest circuit wins: wider
+/// digits where they save digits per input, smaller private weights where these save a doubling.
+///
+/// # Errors
+/// See [`quantize`].
+pub fn quantize_smallest<'g>(
+    graph: impl Into<Cow<'g, FloatGraph>>,
+    data: &Dataset,
+    options: &Options,
+    size: Sizer<'_>,
+) -> Result<(IntegerModel, Report), QuantizeError> {
+    widths(graph.into().as_ref(), data, options, Some(size))
+}
+
+/// A model that reaches the targets.
+struct Reached {
+    model: IntegerModel,
+    report: Report,
+    /// Its place among the attempts.
+    attempt: usize,
+    /// What it takes, once another model might take less.
+    size: Option<Option<Size>>,
+}
+
+impl Reached {
+    /// Whether a model of these inputs may be smaller: it has fewer of their digits, and a look-up
+    /// table that fits.
+    fn leaves_room(&mut self, input: &InputSchema, digit_bits: u32, size: Sizer<'_>) -> bool {
+        if input.digits >= self.model.input.digits {
+            return false;
+        }
+        let own = *self.size.get_or_insert_with(|| size(&self.model));
+        own.is_none_or(|own| digit_bits < own.k)
+    }
+}
+
+fn widths(
+    graph: &FloatGraph,
+    data: &Dataset,
+    options: &Options,
+    size: Option<Sizer<'_>>,
+) -> Result<(IntegerModel, Report), QuantizeError> {
     check(options)?;
     let targets = Targets {
         max_error: options.max_error,
@@ -208,6 +265,7 @@ pub fn quantize<'g>(
     };
     let channels = net.feature_channels();
     let mut attempts: Vec<Attempt> = Vec::new();
+    let mut best: Option<Reached> = None;
     let mut failure = None;
     for digit_bits in widths {
         let mut tried: Option<InputSchema> = None;
@@ -225,6 +283,11 @@ pub fn quantize<'g>(
                 continue;
             }
             tried = Some(input.clone());
+            if let (Some(best), Some(size)) = (&mut best, size)
+                && !best.leaves_room(&input, digit_bits, size)
+            {
+                continue;
+            }
             let draft = Draft {
                 graph,
                 outputs: output_names(head.scores().len(), options.schema.as_ref())?,
@@ -236,20 +299,43 @@ pub fn quantize<'g>(
                 private_inputs: options.private_inputs,
             };
             // A width that cannot prove the whole box may be followed by one that can.
-            let (integer, report) = match attempt(&draft, data, &targets) {
+            let (model, report) = match attempt(&draft, data, &targets, size) {
                 Ok(made) => made,
                 Err(error) => {
                     failure = Some(error);
                     continue;
                 }
             };
-            let attempt = report.attempt();
-            let reached = attempt.reached;
-            attempts.push(attempt);
-            if reached {
-                return Ok((integer, report.with_attempts(attempts)));
+            attempts.push(report.attempt());
+            if !report.attempt().reached {
+                continue;
             }
+            let Some(size) = size else {
+                return Ok((model, report.with_attempts(attempts)));
+            };
+            let mut reached = Reached {
+                model,
+                report,
+                attempt: attempts.len() - 1,
+                size: None,
+            };
+            best = Some(match best.take() {
+                None => reached,
+                Some(best) => {
+                    let own = size(&reached.model);
+                    reached.size = Some(own);
+                    let other = best.size.flatten();
+                    let k = |size: Option<Size>| size.map_or(u32::MAX, |size| size.k);
+                    for (attempt, size) in [(reached.attempt, own), (best.attempt, other)] {
+                        attempts[attempt].k = size.map(|size| size.k);
+                    }
+                    if k(own) < k(other) { reached } else { best }
+                }
+            });
         }
+    }
+    if let Some(best) = best {
+        return Ok((best.model, best.report.with_attempts(attempts)));
     }
     let best = attempts
         .into_iter()
@@ -273,6 +359,7 @@ fn attempt(
     draft: &Draft<'_>,
     data: &Dataset,
     targets: &Targets,
+    size: Option<Sizer<'_>>,
 ) -> Result<(IntegerModel, Report), QuantizeError> {
     let mut style = Style {
         two_sided: true,
@@ -282,11 +369,11 @@ fn attempt(
     let net = |style| Net::new(draft.graph, draft.head.scores(), &draft.head.wires(), style);
     let first = net(style)?;
     let samples = Samples::new(draft.graph, &first, data, &draft.input, draft.digit_bits)?;
-    let mut made = Search::new(draft, &first, &samples)?.best(targets);
+    let mut made = Search::new(draft, &first, &samples)?.best(targets, size);
     if let Err(SearchError::Uncut) = made {
         // Two-sided clamps as tables, which no scale can be too coarse for.
         style.two_sided = false;
-        made = Search::new(draft, &net(style)?, &samples)?.best(targets);
+        made = Search::new(draft, &net(style)?, &samples)?.best(targets, size);
     }
     let made = match made {
         Ok(made) => made,

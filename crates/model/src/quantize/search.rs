@@ -12,7 +12,7 @@ use super::emit::{Rows, Writer, Written};
 use super::net::{Net, NetOp, Var};
 use super::samples::Samples;
 use super::scales::{Choice, Classes, Interval, Planner, Seen};
-use super::{Draft, QuantizeError};
+use super::{Draft, QuantizeError, Sizer};
 use crate::integer::{IntegerModel, ModelError};
 use crate::report::{BoxPoints, Judge, Targets, span};
 
@@ -47,6 +47,10 @@ const RADII: [f64; 6] = [8.0, 7.0, 6.0, 5.0, 10.0, 12.0];
 /// Times that scales are widened because an input of the box would be beyond what can be
 /// proved.
 const MAX_WIDENINGS: usize = 12;
+/// Factors by which units may become coarser for the sake of private weights of fewer digits.
+const LIGHTER: [f64; 5] = [1.5, 2.5, 4.0, 6.0, 10.0];
+/// Part of the allowed error that they may use up.
+const LIGHT_SHARE: f64 = 0.8;
 
 /// A network in a box with its calibration rows.
 pub(super) struct Search<'s> {
@@ -150,6 +154,14 @@ fn sums(net: &Net) -> Vec<Interval> {
     sums
 }
 
+/// Digits of a model's weights, were they private, and whether some node's could be fewer.
+fn private_digits(model: &IntegerModel) -> (usize, bool) {
+    let mut model = model.clone();
+    model.privacy.weights = true;
+    let (layout, count) = model.parameter_layout();
+    (count, layout.iter().flatten().any(|own| own.limbs > 1))
+}
+
 fn tail(radius: f64) -> f64 {
     1.0 / (1.0 + radius.exp())
 }
@@ -234,7 +246,11 @@ impl<'s> Search<'s> {
 
     /// Of the models that reach the targets with room to spare the one that errs least on data
     /// and box together; without any, the most accurate on the data.
-    pub(super) fn best(&self, targets: &Targets) -> Result<Made, SearchError> {
+    pub(super) fn best(
+        &self,
+        targets: &Targets,
+        size: Option<Sizer<'_>>,
+    ) -> Result<Made, SearchError> {
         let large = self.work > LARGE;
         let mut tried = Tried::default();
         let start = Choice {
@@ -242,6 +258,7 @@ impl<'s> Search<'s> {
             clip: 1.0,
             tail: tail(RADII[0]),
             wide_tables: true,
+            lighter: 1.0,
         };
         tried.add(start, self, targets)?;
         if self
@@ -281,10 +298,54 @@ impl<'s> Search<'s> {
             }
         }
         match (tried.best, tried.error) {
-            (Some(best), _) => Ok(best.made),
+            (Some(best), _) => Ok(self.lightest(best, targets, size)?.made),
             (None, Some(error)) => Err(SearchError::Other(error)),
             (None, None) => Err(SearchError::Uncut),
         }
+    }
+
+    /// Private weights of fewer digits, where the circuit is half as large then and the targets
+    /// are still reached; else `best`.
+    fn lightest(
+        &self,
+        mut best: Candidate,
+        targets: &Targets,
+        size: Option<Sizer<'_>>,
+    ) -> Result<Candidate, SearchError> {
+        let Some(size) = size.filter(|_| self.draft.private) else {
+            return Ok(best);
+        };
+        let (mut fewest, mut saves) = private_digits(&best.made.model);
+        if !saves {
+            return Ok(best);
+        }
+        let mut smallest = size(&best.made.model);
+        let start = best.choice;
+        for lighter in LIGHTER {
+            if !saves {
+                break;
+            }
+            let choice = Choice { lighter, ..start };
+            let Ok(candidate) = self.candidate(choice) else {
+                continue;
+            };
+            if candidate.error > LIGHT_SHARE * targets.max_error
+                || candidate.agreement < targets.min_agreement
+            {
+                break;
+            }
+            let digits;
+            (digits, saves) = private_digits(&candidate.made.model);
+            if digits >= fewest {
+                continue;
+            }
+            fewest = digits;
+            let own = size(&candidate.made.model);
+            if own.map(|own| own.k) < smallest.map(|other| other.k) && own.is_some() {
+                (best, smallest) = (candidate, own);
+            }
+        }
+        Ok(best)
     }
 
     /// Whether there are values besides outputs and what their tables read.
@@ -343,6 +404,7 @@ impl<'s> Search<'s> {
                 seen: &self.seen,
                 private: self.draft.private,
                 private_inputs: self.draft.private_inputs,
+                lighter: choice.lighter,
             };
             match writer.write(&rows)? {
                 Written::Model(model, sources) => {

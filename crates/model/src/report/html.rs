@@ -3,13 +3,14 @@
 use std::fmt::Write;
 
 use super::Report;
+use super::bars::bars;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;\
 padding:0 1rem;color:#1d2733}h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}\
 table{border-collapse:collapse;width:100%;font-size:.85rem}td,th{border-bottom:1px solid #d9e0e8;\
 padding:.25rem .5rem;text-align:right}td:first-child,th:first-child{text-align:left}\
 figure{display:inline-block;margin:0 1rem 1rem 0}svg{background:#f6f8fa}\
-.plot{fill:#1f6feb;fill-opacity:.55}.axis{stroke:#8894a2;stroke-width:1}text{font-size:11px;fill:#445}";
+.plot{fill:#1f6feb;fill-opacity:.55}.reach{fill:#d3dde8}.high{fill:#d1242f}.axis{stroke:#8894a2;stroke-width:1}text{font-size:11px;fill:#445}";
 
 /// Side of the drawings.
 const SIZE: f64 = 380.0;
@@ -26,6 +27,8 @@ pub(super) fn page(report: &Report) -> String {
     page += &summary(report);
     page += &scatter(report);
     page += &histogram(report);
+    page += &circuit(report);
+    page += &bars(report);
     page += &whole_box(report);
     page += &attempts(report);
     page += &nodes(report);
@@ -125,6 +128,24 @@ fn histogram(report: &Report) -> String {
     figure("Error (integer − float), in units", &drawing)
 }
 
+fn circuit(report: &Report) -> String {
+    let Some(circuit) = &report.circuit else {
+        return String::new();
+    };
+    format!(
+        "<h2>Circuit</h2>\n<p>Shape {}, k = {}: {} of {} usable rows, {} of them for inputs, outputs \
+         and commitments; {} table entries, {} public instances. Estimate: {}.</p>\n",
+        escape(&circuit.shape),
+        circuit.k,
+        circuit.rows,
+        circuit.usable_rows,
+        circuit.other_rows,
+        circuit.table_entries,
+        circuit.instances,
+        circuit.estimate
+    )
+}
+
 fn whole_box(report: &Report) -> String {
     let b = &report.whole_box;
     format!(
@@ -148,12 +169,19 @@ fn attempts(report: &Report) -> String {
                 &number(a.mean_error_percent),
                 &format!("{:.2}", a.agreement * 100.0),
                 if a.reached { "yes" } else { "no" },
+                &a.k.map_or(String::new(), |k| k.to_string()),
             ],
         )
     });
     section(
         "Digit widths tried",
-        &["width", "mean error %", "agreement %", "targets reached"],
+        &[
+            "width",
+            "mean error %",
+            "agreement %",
+            "targets reached",
+            "k",
+        ],
         rows.collect(),
     )
 }
@@ -263,7 +291,7 @@ fn label(x: f64, y: f64, text: &str) -> String {
 }
 
 /// Four figures.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
     }
@@ -281,7 +309,7 @@ fn number(value: f64) -> String {
     }
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -1,6 +1,8 @@
 //! The accuracy report: float against integer, in numbers (`report.json`) and on one page
 //! (`report.html`).
 
+mod bars;
+mod circuit;
 mod class;
 mod html;
 mod nodes;
@@ -13,6 +15,7 @@ use crate::graph::FloatGraph;
 use crate::integer::IntegerModel;
 use crate::quantize::{Draft, QuantizeError, Samples};
 
+pub use circuit::{CircuitReport, Estimate};
 pub(crate) use class::Judge;
 pub use nodes::NodeReport;
 pub(crate) use whole_box::BoxPoints;
@@ -73,6 +76,9 @@ pub struct Report {
     pub points: Vec<(usize, f64, f64)>,
     /// Histogram of signed errors.
     pub histogram: Histogram,
+    /// The circuit, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<CircuitReport>,
 }
 
 /// What accuracy was asked for.
@@ -95,6 +101,9 @@ pub struct Attempt {
     pub agreement: f64,
     /// Whether both targets were reached.
     pub reached: bool,
+    /// log2 of the circuit's rows, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub k: Option<u32>,
 }
 
 impl std::fmt::Display for Attempt {
@@ -248,6 +257,7 @@ impl Report {
                 .compare(integer, &judge, range)?,
             histogram: Histogram::new(pairs.iter().map(|(_, a, b)| b - a)),
             points: pairs.into_iter().step_by(stride).collect(),
+            circuit: None,
         })
     }
 
@@ -259,11 +269,21 @@ impl Report {
             agreement: self.agreement,
             reached: self.error_percent.mean <= self.targets.max_error * 100.0
                 && self.agreement >= self.targets.min_agreement,
+            k: None,
         }
     }
 
     pub(crate) fn with_attempts(self, attempts: Vec<Attempt>) -> Self {
         Self { attempts, ..self }
+    }
+
+    /// Takes in what the circuit takes; `rows` are those of the model's first nodes, in order.
+    pub fn with_circuit(mut self, circuit: CircuitReport, rows: &[Option<u64>]) -> Self {
+        for (node, rows) in self.nodes.iter_mut().zip(rows) {
+            node.rows = *rows;
+        }
+        self.circuit = Some(circuit);
+        self
     }
 
     /// A page that stands alone: tables and inline drawings, no script, nothing loaded.

@@ -23,9 +23,9 @@ impl Emitter<'_> {
     /// An integer weight; a digit that is always 0 needs none, and a large one would cost the
     /// circuit's packing.
     fn weight(&self, real: f64, wire: WireId, scale: Scale) -> i64 {
-        match self.reach[wire as usize].1 {
-            0 => 0,
-            _ => (self.base() * real / scale.step).round() as i64,
+        match self.is_blank(wire) {
+            true => 0,
+            false => (self.base() * real / scale.step).round() as i64,
         }
     }
 
@@ -40,7 +40,9 @@ impl Emitter<'_> {
             .map(|r| &self.forms[r.var as usize])
             .collect();
         let terms = forms.iter().flat_map(|form| form.terms.iter());
-        let inputs: Vec<WireId> = terms.map(|(wire, _)| *wire).collect();
+        // A private weight is committed to whatever it is, so those that must be 0 are left out.
+        let read = |wire: WireId| !(self.writer.private && self.is_blank(wire));
+        let inputs: Vec<WireId> = terms.map(|(wire, _)| *wire).filter(|w| read(*w)).collect();
         let mut weights = Vec::with_capacity(dense.weights.len());
         let mut bias = Vec::with_capacity(dense.weights.len());
         for ((row, real), var) in dense.weights.iter().zip(&dense.bias).zip(&node.outputs) {
@@ -49,7 +51,7 @@ impl Emitter<'_> {
             bias.push(self.bias(real + constants.sum::<f64>(), scale));
             let mut own = Vec::with_capacity(inputs.len());
             for (w, form) in row.iter().zip(&forms) {
-                let terms = form.terms.iter();
+                let terms = form.terms.iter().filter(|(wire, _)| read(*wire));
                 own.extend(terms.map(|(wire, step)| self.weight(w * step, *wire, scale)));
             }
             weights.push(own);
@@ -97,9 +99,7 @@ impl Emitter<'_> {
         let mut real = RealUnit::new(unit, &self.forms);
         let bias = self.bias(real.constant, scale);
         let factor = self.base() / scale.step;
-        real.round(factor, bias, inputs, |wire| {
-            self.reach[wire as usize].1 == 0
-        })
+        real.round(factor, bias, inputs, |wire| self.is_blank(wire))
     }
 
     /// Appends a requantized node: biases corrected on the rows, bounds checked.
@@ -128,10 +128,51 @@ impl Emitter<'_> {
                 self.too_fine.push((class, scale.step * factor));
             }
         }
+        if self.writer.private {
+            self.lighten(&node, vars);
+        }
         self.reach.extend(bounds.outputs);
         let wires = self.append(node, Some(index));
         self.name_outputs(vars, &wires);
         Ok(())
+    }
+
+    /// Asks for coarser units where a private node's weights then take a digit less.
+    fn lighten(&mut self, node: &Node, vars: &[Var]) {
+        let most = |weights: &[i64]| weights.iter().map(|w| w.unsigned_abs()).max();
+        let largest: Vec<u64> = match &node.op {
+            Op::Dense { weights, .. } => weights.iter().filter_map(|w| most(w)).collect(),
+            Op::Conv(conv) => {
+                let filters = conv
+                    .weights
+                    .chunks(conv.weights.len() / conv.filters as usize);
+                let plane = conv.outputs() / conv.filters as usize;
+                let each = |w| std::iter::repeat_n(most(w).unwrap_or(0), plane);
+                filters.flat_map(each).collect()
+            }
+            _ => return,
+        };
+        let bits = u64::BITS - largest.iter().max().unwrap_or(&0).leading_zeros() + 1;
+        let fewer = bits.div_ceil(self.writer.digit_bits) - 1;
+        if fewer == 0 {
+            return;
+        }
+        let limit = (1u64 << (fewer * self.writer.digit_bits - 1)) - 1;
+        let factor = |largest: &u64| *largest as f64 / limit as f64;
+        if largest
+            .iter()
+            .any(|largest| factor(largest) > self.writer.lighter)
+        {
+            return;
+        }
+        for (var, largest) in vars.iter().zip(&largest) {
+            if *largest > limit
+                && let Some((class, scale)) = self.writer.scale(*var)
+            {
+                let step = scale.step * factor(largest) * 1.01;
+                self.too_fine.push((class, step));
+            }
+        }
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) struct Writer<'a> {
     pub(super) private: bool,
     /// Whether inputs become private: whatever fits a slot then runs through the model.
     pub(super) private_inputs: bool,
+    /// See [`Choice`](super::scales::Choice).
+    pub(super) lighter: f64,
 }
 
 /// A model being written.
@@ -71,8 +73,10 @@ struct Emitter<'a> {
     forms: Vec<Form>,
     /// Exact sums, by variable.
     exact: HashMap<Var, Exact>,
-    /// Per wire, the digits that the box can reach.
+    /// Per wire, the digits that inputs can reach: all that a slot holds, where inputs are private.
     reach: Vec<(i64, i64)>,
+    /// Per input digit, whether it is 0 all over the box.
+    blank: Vec<bool>,
     /// Per row, every wire.
     digits: Vec<Vec<u32>>,
     /// Wires that always hold one digit, by the digit.
@@ -97,6 +101,7 @@ impl Writer<'_> {
             output: Vec::new(),
             privacy: Default::default(),
         };
+        let blank = model.digit_bounds().iter().map(|hi| *hi == 0).collect();
         model.privacy.inputs = self.private_inputs;
         let reach = model.digit_bounds().into_iter();
         let reach = reach.map(|hi| (0, i64::from(hi))).collect();
@@ -104,6 +109,7 @@ impl Writer<'_> {
         let mut emitter = Emitter {
             writer: self,
             reach,
+            blank,
             digits: rows
                 .raw
                 .iter()
@@ -191,6 +197,12 @@ impl Emitter<'_> {
             model: self.model.name.clone(),
             what,
         }
+    }
+
+    /// Whether a wire is 0 wherever the answer counts: it needs no weights.
+    fn is_blank(&self, wire: WireId) -> bool {
+        let wire = wire as usize;
+        self.reach[wire].1 == 0 || self.blank.get(wire).copied().unwrap_or(false)
     }
 
     fn base(&self) -> f64 {

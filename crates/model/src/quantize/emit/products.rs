@@ -148,8 +148,7 @@ impl Emitter<'_> {
             false => 1.0,
         };
         let bias = (real.constant * factor).round() as i64;
-        let reach = &self.reach;
-        let unit = real.round(factor, bias, inputs, |wire| reach[wire as usize].1 == 0);
+        let unit = real.round(factor, bias, inputs, |wire| self.is_blank(wire));
         (unit, factor)
     }
 }

@@ -149,4 +149,7 @@ pub(super) struct Choice {
     pub(super) tail: f64,
     /// Tables reach to the flat tails of their functions, however little of that was seen.
     pub(super) wide_tables: bool,
+    /// A node of private weights gets coarser units, by at most this factor, where its weights
+    /// take a digit less then.
+    pub(super) lighter: f64,
 }
