@@ -6,6 +6,7 @@ mod common;
 
 use common::{Numbers, data, quantized};
 use haloracle_model::Activation::{Identity, Relu, Sigmoid};
+use haloracle_model::report::{CircuitReport, Estimate};
 use haloracle_model::{FeatureSpec, Options, QuantizeError, Report, SchemaSpec, quantize};
 
 #[test]
@@ -231,6 +232,33 @@ fn the_report_counts_and_draws() {
     let html = report.to_html();
     assert!(html.contains("&lt;b&gt;&amp;&quot;x") && !html.contains("<b>&"));
     assert!(!html.contains("<script") && !html.contains("http"));
-    assert_eq!(html.matches("<svg").count(), 2);
+    // Scatter, errors, and per node ranges and clamps; rows once the circuit is known.
+    assert_eq!(html.matches("<svg").count(), 4);
     assert_eq!(html.matches("<circle").count(), 120);
+    let circuit = CircuitReport {
+        shape: "wide".into(),
+        k: 11,
+        rows: 1234,
+        usable_rows: 2041,
+        other_rows: 77,
+        table_entries: 256,
+        instances: 6,
+        estimate: Estimate::new(false, 11),
+    };
+    let report = report.with_circuit(circuit, &[Some(4321), None]);
+    assert_eq!(
+        (report.nodes[0].rows, report.nodes[1].rows),
+        (Some(4321), None)
+    );
+    let html = report.to_html();
+    assert_eq!(html.matches("<svg").count(), 5);
+    for part in [
+        "Rows per node",
+        ">4321<",
+        ">77<",
+        "1234 of 2041",
+        "about 0.13 s to prove",
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
 }

@@ -341,8 +341,14 @@ fn malformed_ensembles_are_refused() {
             "tree 0 node 0: leads to node 2 of 2; children need higher numbers",
         ),
         (
-            tree(vec![to(1, 2), to(2, 3), to(3, 4), leaf(0.0), leaf(0.0)]),
-            "tree 0 node 1: leads to node 2, which has a parent already",
+            // Each node's ways are twice those of the node before.
+            tree(
+                (1..=14)
+                    .map(|next| to(next, next))
+                    .chain([leaf(0.0)])
+                    .collect(),
+            ),
+            "tree 0 node 12: leads to node 13 by more than 4096 ways",
         ),
         (
             tree(vec![

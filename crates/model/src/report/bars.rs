@@ -7,7 +7,7 @@ use super::{NodeReport, Report};
 
 /// Nodes that are drawn: of more, those with the most rows, or the first.
 const MAX_NODES: usize = 24;
-const WIDTH: f64 = 820.0;
+const WIDTH: f64 = 900.0;
 /// Where bars begin, and how long they are at most.
 const LEFT: f64 = 230.0;
 const LENGTH: f64 = 420.0;
@@ -110,13 +110,13 @@ fn draw(title: &str, bars: Vec<Bar>, left_out: usize) -> String {
             y + 12.0,
             escape(&name)
         );
-        for (class, from, to) in &bar.parts {
+        for (class, from, to) in bar.parts.iter().filter(|(_, from, to)| to > from) {
             let _ = write!(
                 drawing,
                 "<rect class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",
                 LEFT + from * LENGTH,
                 y + 2.0,
-                ((to - from) * LENGTH).max(0.5),
+                ((to - from) * LENGTH).max(1.0),
                 HEIGHT - 5.0
             );
         }

@@ -15,6 +15,8 @@ use crate::graph::{BranchMode, FloatTree, FloatTreeNode, FloatTrees};
 
 /// Levels that a tree may have; the machine spends rows on each.
 pub(super) const MAX_DEPTH: usize = 512;
+/// Ways from a tree's root that may lead to one node.
+const MAX_WAYS: u64 = 1 << 12;
 
 /// Number of a node in its shape.
 pub(super) type NodeId = usize;
@@ -256,7 +258,9 @@ fn check(tree: &FloatTree, targets: usize, features: usize) -> Result<(), (usize
         return Err((0, "the tree has no nodes".into()));
     }
     let mut depth = vec![0usize; count];
-    let mut parent = vec![None; count];
+    // Ways from the root: categories share what follows them, and each way is gone.
+    let mut ways = vec![0u64; count];
+    ways[0] = 1;
     for (at, node) in tree.nodes.iter().enumerate() {
         let bad = |what: String| Err((at, what));
         match node {
@@ -291,9 +295,11 @@ fn check(tree: &FloatTree, targets: usize, features: usize) -> Result<(), (usize
                             "leads to node {child} of {count}; children need higher numbers"
                         ));
                     }
-                    let shared = parent[child].replace(at).is_some();
-                    if shared && matches!(tree.nodes[child], FloatTreeNode::Branch { .. }) {
-                        return bad(format!("leads to node {child}, which has a parent already"));
+                    ways[child] = ways[child].saturating_add(ways[at]);
+                    if ways[child] > MAX_WAYS {
+                        return bad(format!(
+                            "leads to node {child} by more than {MAX_WAYS} ways"
+                        ));
                     }
                     depth[child] = depth[child].max(depth[at] + 1);
                 }
