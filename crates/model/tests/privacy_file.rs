@@ -7,8 +7,8 @@ mod common;
 use common::{Numbers, data};
 use haloracle_model::Activation::{Relu, Sigmoid};
 use haloracle_model::{
-    ChainModel, Dense, Feature, FunctionTable, InputSchema, IntegerModel, Op, Options, OutputField,
-    quantize,
+    ChainModel, Dense, Feature, FunctionTable, InputSchema, IntegerModel, Node, Op, Options,
+    OutputField, Unit, quantize,
 };
 
 /// One feature of two digits from 0 to `hi`, one unit.
@@ -73,6 +73,28 @@ fn the_status_of_private_inputs_is_on_a_wire_of_the_model() {
     let full = model(255).with_private_inputs();
     assert_eq!(full.privacy.status, None);
     full.validate().unwrap();
+}
+
+#[test]
+fn coefficients_that_stay_public_are_named() {
+    let mut private = model(200).with_private_weights().unwrap();
+    assert!(private.public_coefficients().is_empty());
+    let unit = |coefficient| Unit {
+        bias: 8,
+        terms: vec![(0, coefficient)],
+        products: Vec::new(),
+    };
+    let scales = Node {
+        name: "scale".into(),
+        inputs: vec![2],
+        op: Op::Sparse {
+            units: (1..=9).map(unit).collect(),
+        },
+    };
+    private.nodes.push(scales);
+    assert_eq!(private.public_coefficients(), [("scale", 9)]);
+    private.privacy.weights = false;
+    assert!(private.public_coefficients().is_empty());
 }
 
 #[test]

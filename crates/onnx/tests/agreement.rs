@@ -27,30 +27,17 @@ const INPUTS: usize = 24;
 const LARGE: usize = 20_000;
 
 /// Models that miss a bound: (name, rows of another class, mean error as measured).
-const EXCEPTIONS: [(&str, usize, f64); 5] = [
-    // Reaches its targets on the calibration rows, at 8 bits.
-    ("torch/mobilenet", 2, 0.00323),
-    ("torch/mobilenet_dynamo", 2, 0.00329),
+const EXCEPTIONS: [(&str, usize, f64); 7] = [
+    // They reach their targets on the calibration rows, at 8 bits.
+    ("torch/gru_state", 2, 0.00304),
+    ("torch/shufflenet", 2, 0.00207),
+    ("torch/shufflenet_dynamo", 2, 0.00207),
     // The error is within its target on the calibration rows only.
+    ("sklearn/gaussian_nb_iris", 0, 0.00589),
     ("sklearn/scaler_svc_rbf", 0, 0.00649),
     ("sklearn/scaler_svc_rbf_zipmap", 0, 0.00649),
     // The same.
     ("bench/cnn_1m", 0, 0.00522),
-];
-/// Models that cannot be quantized at default settings, and why.
-const REFUSED: [(&str, &str); 3] = [
-    (
-        "sklearn/gaussian_nb_iris",
-        "a clamp is too narrow for what it clamps",
-    ),
-    (
-        "sklearn/normalizer_max_logreg",
-        "a clamp is too narrow for what it clamps",
-    ),
-    (
-        "sklearn/scaler_svc_rbf_iris",
-        "best is 11 bits with mean error 3.610 %",
-    ),
 ];
 /// How far a measured error may move.
 const SLACK: f64 = 1.1;
@@ -240,10 +227,7 @@ fn agrees(folder: &str, least: usize) {
             }
             Err(error) => {
                 println!("{error}");
-                let known = REFUSED.iter().find(|(other, _)| other == name);
-                if !known.is_some_and(|(_, why)| error.contains(why)) {
-                    missed.push(error);
-                }
+                missed.push(error);
             }
         }
     }

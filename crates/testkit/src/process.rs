@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -17,6 +18,10 @@ pub const HOLD_AT: &str = "HALORACLE_HOLD_AT";
 
 /// How often a waiting test looks again.
 const POLL: Duration = Duration::from_millis(25);
+/// First of the ports that [`free_port`] gives.
+const FIRST_PORT: u16 = 20_000;
+/// How many there are.
+const PORTS: u16 = 12_000;
 
 /// A running `haloracle agent run`; killed when dropped.
 #[derive(Debug)]
@@ -146,7 +151,20 @@ impl Drop for AgentProcess {
 /// # Errors
 /// None is free.
 pub fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()?
-        .port())
+    // Below the range that systems take the ports of outgoing connections from: such a port could
+    // be gone by the time it is bound again. Processes start at different places, and a process
+    // gives every port once.
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % u32::from(PORTS)) as u16;
+    let mut refused = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+    for _ in 0..PORTS {
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed);
+        // An odd step visits all of them, neighbouring processes far apart.
+        let port = FIRST_PORT + start.wrapping_mul(97).wrapping_add(offset) % PORTS;
+        match std::net::TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
 }

@@ -92,6 +92,9 @@ struct CompileReport {
     nodes: Vec<NodeRows>,
     calibration_rows: usize,
     calibration_rows_outside_domain: usize,
+    /// Nodes of a private model whose coefficients stay public.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    public_nodes: Vec<String>,
     class_rule: String,
     agreement: f64,
     error: ErrorStats,
@@ -122,6 +125,9 @@ impl fmt::Display for CompileReport {
         let rest = self.rows.saturating_sub(rest);
         writeln!(f, "           {rest:>7} rows  inputs, outputs, commitments")?;
         writeln!(f, "estimate   {}", self.estimate)?;
+        for node in &self.public_nodes {
+            writeln!(f, "PUBLIC     the coefficients of node {node}")?;
+        }
         let (bits, digits) = (self.digit_bits, self.input_digits);
         writeln!(
             f,
@@ -296,6 +302,9 @@ impl CompileArgs {
             nodes: nodes.collect(),
             calibration_rows: report.rows,
             calibration_rows_outside_domain: report.rows_outside_domain,
+            public_nodes: (model.public_coefficients().iter())
+                .map(|(name, different)| format!("{name} ({different} different)"))
+                .collect(),
             class_rule: report.class_rule.clone(),
             agreement: report.agreement,
             error: report.error,

@@ -27,7 +27,7 @@ pub use crate::error::ModelError;
 use crate::words;
 pub use build::{ChainModel, Dense};
 pub use conv::{Conv, Span, Tap};
-pub use private::{BIAS_LIMBS, NodeParameters, Privacy, STATUS_OUT_OF_DOMAIN};
+pub use private::{BIAS_LIMBS, NodeParameters, PLAIN_COEFFICIENTS, Privacy, STATUS_OUT_OF_DOMAIN};
 pub use run::{Computed, Trace};
 pub use trees::{TREE_LIMBS, Tree, TreeFeature, TreeNode, Trees};
 pub use view::LinearView;

@@ -6,6 +6,9 @@ use super::{IntegerModel, ModelError, Op, Unit, WireId};
 
 /// Digits of a private bias: it is below 2^(3t − 1) in absolute value.
 pub const BIAS_LIMBS: u32 = 3;
+/// Different coefficients that a node has by its structure alone: powers of the digit base,
+/// shares of an average, the two sides of a sum.
+pub const PLAIN_COEFFICIENTS: usize = 8;
 /// Status of an answer to a private input outside the domain.
 pub const STATUS_OUT_OF_DOMAIN: u64 = 1;
 
@@ -135,6 +138,29 @@ impl IntegerModel {
                 what,
             }),
         }
+    }
+
+    /// Nodes whose coefficients stay public although the weights are private, and how many
+    /// different ones they have: units of few terms, such as residual sums, average pools and
+    /// scales per channel. A handful says nothing; where there are more than
+    /// [`PLAIN_COEFFICIENTS`], they may have been learned.
+    pub fn public_coefficients(&self) -> Vec<(&str, usize)> {
+        let nodes = self.nodes.iter().filter(|_| self.privacy.weights);
+        let counted = nodes.filter_map(|node| {
+            let units = match &node.op {
+                Op::Sparse { units } | Op::Digits { units, .. } => units,
+                _ => return None,
+            };
+            let terms = units.iter().flat_map(|unit| {
+                let terms = unit.terms.iter().map(|(_, c)| c.unsigned_abs());
+                terms.chain(unit.products.iter().map(|(_, _, c)| c.unsigned_abs()))
+            });
+            let different: std::collections::HashSet<u64> = terms.collect();
+            Some((node.name.as_str(), different.len()))
+        });
+        counted
+            .filter(|(_, different)| *different > PLAIN_COEFFICIENTS)
+            .collect()
     }
 
     /// What the commitment's digits and the private rows can hold.

@@ -196,7 +196,7 @@ pub fn quantize<'g>(
     data: &Dataset,
     options: &Options,
 ) -> Result<(IntegerModel, Report), QuantizeError> {
-    widths(graph.into().as_ref(), data, options, None)
+    guarded(graph.into().as_ref(), data, options, None)
 }
 
 /// [`quantize`], where of the models that reach the targets the smallest circuit wins: wider
@@ -210,7 +210,41 @@ pub fn quantize_smallest<'g>(
     options: &Options,
     size: Sizer<'_>,
 ) -> Result<(IntegerModel, Report), QuantizeError> {
-    widths(graph.into().as_ref(), data, options, Some(size))
+    guarded(graph.into().as_ref(), data, options, Some(size))
+}
+
+/// Part of the targets that is left for rows that the calibration does not have.
+const GUARD: f64 = 0.25;
+
+/// Chooses the width for accuracy a little beyond the targets, because rows to come differ from
+/// the calibrated ones; where no width reaches that, for the targets themselves.
+fn guarded(
+    graph: &FloatGraph,
+    data: &Dataset,
+    options: &Options,
+    size: Option<Sizer<'_>>,
+) -> Result<(IntegerModel, Report), QuantizeError> {
+    let nominal = Targets {
+        max_error: options.max_error,
+        min_agreement: options.min_agreement,
+    };
+    // Targets that ask for nothing are not made stricter.
+    let stricter = options.digit_bits.is_none() && options.min_agreement > 0.5;
+    if stricter {
+        // A single row is no sign of anything.
+        let one = 1.0 / data.x.len().max(1) as f64;
+        let others = ((1.0 - nominal.min_agreement) * (1.0 - GUARD)).max(one);
+        let inner = Targets {
+            max_error: nominal.max_error * (1.0 - GUARD),
+            min_agreement: nominal.min_agreement.max(1.0 - others),
+        };
+        match widths(graph, data, options, &inner, size) {
+            Ok((model, report)) => return Ok((model, report.with_targets(nominal))),
+            Err(QuantizeError::Accuracy { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    widths(graph, data, options, &nominal, size)
 }
 
 /// A model that reaches the targets.
@@ -239,10 +273,12 @@ fn widths(
     graph: &FloatGraph,
     data: &Dataset,
     options: &Options,
+    targets: &Targets,
     size: Option<Sizer<'_>>,
 ) -> Result<(IntegerModel, Report), QuantizeError> {
     check(options)?;
-    let targets = Targets {
+    // Scales are chosen by what was asked for: beyond it, they had better serve the whole box.
+    let nominal = Targets {
         max_error: options.max_error,
         min_agreement: options.min_agreement,
     };
@@ -299,7 +335,7 @@ fn widths(
                 private_inputs: options.private_inputs,
             };
             // A width that cannot prove the whole box may be followed by one that can.
-            let (model, report) = match attempt(&draft, data, &targets, size) {
+            let (model, report) = match attempt(&draft, data, &nominal, targets, size) {
                 Ok(made) => made,
                 Err(error) => {
                     failure = Some(error);
@@ -342,7 +378,7 @@ fn widths(
         .min_by(|a, b| a.mean_error_percent.total_cmp(&b.mean_error_percent));
     match (best, failure) {
         (Some(best), _) => Err(QuantizeError::Accuracy {
-            targets,
+            targets: targets.clone(),
             best: Box::new(best),
         }),
         (None, Some(error)) => Err(error),
@@ -359,6 +395,7 @@ fn attempt(
     draft: &Draft<'_>,
     data: &Dataset,
     targets: &Targets,
+    accepted: &Targets,
     size: Option<Sizer<'_>>,
 ) -> Result<(IntegerModel, Report), QuantizeError> {
     let mut style = Style {
@@ -386,7 +423,7 @@ fn attempt(
             .into());
         }
     };
-    let report = Report::new(draft, &made.model, &made.ranges, data, &samples, targets)?;
+    let report = Report::new(draft, &made.model, &made.ranges, data, &samples, accepted)?;
     Ok((made.model, report))
 }
 

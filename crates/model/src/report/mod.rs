@@ -277,6 +277,11 @@ impl Report {
         Self { attempts, ..self }
     }
 
+    /// Says what was asked for, where the search was for a little more.
+    pub(crate) fn with_targets(self, targets: Targets) -> Self {
+        Self { targets, ..self }
+    }
+
     /// Takes in what the circuit takes; `rows` are those of the model's first nodes, in order.
     pub fn with_circuit(mut self, circuit: CircuitReport, rows: &[Option<u64>]) -> Self {
         for (node, rows) in self.nodes.iter_mut().zip(rows) {
