@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use eyre::{WrapErr, ensure, eyre};
-use haloracle_model::{Dataset, IntegerModel};
+use eyre::{Report, WrapErr, ensure, eyre};
+use haloracle_model::{Dataset, IntegerModel, ModelError};
 
 /// Where inputs come from and in which units.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,11 +27,10 @@ pub(crate) struct Row {
 
 impl InputArgs {
     /// Every row, each checked against the domain of `model`.
-    pub(crate) fn rows(&self, model: &IntegerModel) -> eyre::Result<Vec<Row>> {
+    pub(crate) fn rows(&self, model: &IntegerModel) -> eyre::Result<Vec<eyre::Result<Row>>> {
         let data = Dataset::read(&self.input)?;
-        (0..data.x.len())
-            .map(|index| self.convert(model, &data, index))
-            .collect()
+        let rows = (0..data.x.len()).map(|index| self.convert(model, &data, index));
+        Ok(rows.collect())
     }
 
     /// Row `number`, counted from 1; may be absent where there is only one.
@@ -64,6 +63,14 @@ impl InputArgs {
         };
         row.wrap_err_with(|| place(&self.input, index))
     }
+}
+
+/// Whether a row was refused because a value lies outside its feature's box.
+pub(crate) fn is_outside(error: &Report) -> bool {
+    error.chain().any(|cause| {
+        let cause = cause.downcast_ref::<ModelError>();
+        matches!(cause, Some(ModelError::OutOfDomain { .. }))
+    })
 }
 
 fn place(file: &Path, index: usize) -> String {

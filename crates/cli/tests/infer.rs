@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{golden, onnx, run, scratch};
+use common::{golden, onnx, repo, run, scratch};
 use serde_json::Value;
 
 /// Compiles `trees` with what it answers and runs it on the golden rows.
@@ -37,6 +37,40 @@ fn classes_are_the_labels(inferred: &Value) {
     let accuracy = &inferred["accuracy"];
     assert_eq!(accuracy["against"], "outputs in the file");
     assert_eq!(accuracy["agreement"], 1.0);
+}
+
+#[test]
+fn rows_outside_the_box_are_refused_or_left_out_and_counted() {
+    let dir = scratch();
+    let file = |end: &str| repo(&format!("models/breast_cancer/logreg{end}"));
+    let (onnx, data, golden) = (file(".onnx"), file("_calibration.npz"), file(".npz"));
+    run(
+        dir.path(),
+        &[
+            "compile",
+            &onnx,
+            "--calibration",
+            &data,
+            "-o",
+            "b",
+            "--json",
+        ],
+    )
+    .json(0);
+    let infer = ["infer", "b", "--input", &golden];
+    run(dir.path(), &infer).is_error(&["row 36", "outside its domain"]);
+    let report = run(
+        dir.path(),
+        &[&infer[..], &["--skip-outside", "--json"]].concat(),
+    )
+    .json(0);
+    let outside = report["outside"].as_u64().unwrap();
+    assert!(outside > 0, "{outside}");
+    assert_eq!(
+        report["rows"].as_array().unwrap().len() as u64 + outside,
+        100
+    );
+    assert!(report["accuracy"]["agreement"].as_f64().unwrap() >= 0.99);
 }
 
 #[test]

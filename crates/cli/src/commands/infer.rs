@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use eyre::{WrapErr, ensure};
 use haloracle_model::graph::{FloatGraph, Task};
+use haloracle_model::integer::STATUS_OUT_OF_DOMAIN;
 use haloracle_model::{Dataset, IntegerModel, Op};
 use haloracle_prover::{Bundle, files::keccak};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::inputs::InputArgs;
+use crate::inputs::{InputArgs, is_outside};
 use crate::text::{hexed, read};
 use crate::ui::Ui;
 
@@ -27,12 +28,17 @@ pub(crate) struct InferArgs {
     /// The ONNX file that the bundle was compiled from; the bundle's own copy if absent
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
+    /// Leave out rows outside the model's domain box, and say how many, instead of refusing them
+    #[arg(long)]
+    skip_outside: bool,
 }
 
 #[derive(Serialize)]
 struct InferReport {
     model: String,
     rows: Vec<RowReport>,
+    /// Rows outside the model's box that were left out.
+    outside: usize,
     /// Integer against the reference: the file's own `y`, else the float model.
     accuracy: Option<Accuracy>,
 }
@@ -91,6 +97,9 @@ impl fmt::Display for InferReport {
                 }
                 writeln!(f)?;
             }
+        }
+        if self.outside > 0 {
+            writeln!(f, "left out {} rows outside the domain box", self.outside)?;
         }
         let Some(accuracy) = &self.accuracy else {
             return writeln!(f, "no float outputs: give the model with --onnx");
@@ -238,7 +247,15 @@ impl InferArgs {
         let bundle = Bundle::open(&self.bundle)?;
         let model = bundle.model();
         let float = float_model(&bundle, self.onnx.as_ref())?;
-        let inputs = self.input.rows(model)?;
+        let mut outside = 0;
+        let mut inputs = Vec::new();
+        for (index, row) in self.input.rows(model)?.into_iter().enumerate() {
+            match row {
+                Ok(row) => inputs.push((index, row)),
+                Err(error) if self.skip_outside && is_outside(&error) => outside += 1,
+                Err(error) => return Err(error),
+            }
+        }
         let classes = Classes::new(model, float.as_ref());
         let given = Dataset::read(&self.input.input)?;
         // As many as the float model has; of a class alone nothing tells without it.
@@ -249,8 +266,18 @@ impl InferArgs {
         let fits = |rows: &Vec<Vec<f64>>| rows.iter().all(|row| Some(row.len()) == wanted);
         let reference = given.y.filter(fits);
         let mut rows = Vec::with_capacity(inputs.len());
-        for (index, input) in inputs.iter().enumerate() {
+        for (index, input) in inputs {
             let run = model.run(&input.raw)?;
+            if run.status == STATUS_OUT_OF_DOMAIN {
+                // Of private inputs the model itself says so.
+                ensure!(
+                    self.skip_outside,
+                    "row {} lies outside the model's domain box: its answer is a refusal",
+                    index + 1
+                );
+                outside += 1;
+                continue;
+            }
             let float = float
                 .as_ref()
                 .map(|float| float.run(&input.real))
@@ -269,6 +296,7 @@ impl InferArgs {
         ui.data(&InferReport {
             model: model.name.clone(),
             rows,
+            outside,
             accuracy,
         })?;
         Ok(Exit::Yes)

@@ -213,8 +213,10 @@ pub fn quantize_smallest<'g>(
     guarded(graph.into().as_ref(), data, options, Some(size))
 }
 
-/// Part of the targets that is left for rows that the calibration does not have.
+/// Part of the rows allowed to disagree that is left for rows that the calibration does not have.
 const GUARD: f64 = 0.25;
+/// The same of the mean error, which moves less from one set of rows to another.
+const ERROR_GUARD: f64 = 0.15;
 
 /// Chooses the width for accuracy a little beyond the targets, because rows to come differ from
 /// the calibrated ones; where no width reaches that, for the targets themselves.
@@ -235,7 +237,7 @@ fn guarded(
         let one = 1.0 / data.x.len().max(1) as f64;
         let others = ((1.0 - nominal.min_agreement) * (1.0 - GUARD)).max(one);
         let inner = Targets {
-            max_error: nominal.max_error * (1.0 - GUARD),
+            max_error: nominal.max_error * (1.0 - ERROR_GUARD),
             min_agreement: nominal.min_agreement.max(1.0 - others),
         };
         match widths(graph, data, options, &inner, size) {
