@@ -18,6 +18,7 @@ test: contracts
 test-slow: test
 	FOUNDRY_PROFILE=slow $(FORGE) test
 	HALORACLE_SLOW=1 $(CARGO) test --release --locked -p haloracle --test pipeline
+	HALORACLE_SLOW=1 $(CARGO) test --release --locked -p haloracle-onnx --test agreement
 
 lint: tools
 	$(CARGO) fmt --all --check
