@@ -205,7 +205,18 @@ pub(super) fn align(
         .or(forms.first())
         .map_or(1.0, |form| form.unit);
     let same = varying.all(|form| form.unit == first);
-    let unit = if same {
+    let constants = forms.iter().all(|form| form.terms.is_empty());
+    let unit = if constants {
+        // Their differences are all there is.
+        let origin = forms.first().map_or(0.0, |form| form.offset);
+        let far = forms
+            .iter()
+            .map(|form| (form.real(form.constant) - origin).abs());
+        match far.fold(0.0, f64::max) {
+            0.0 => 1.0,
+            far => power_below(far, bits),
+        }
+    } else if same {
         first
     } else {
         let widest = forms.iter().map(|form| form.span(reach));
