@@ -118,7 +118,9 @@ abstract contract RealProofTest is Test {
     function test_statement_isTheProvers() public view {
         assertEq(verifier.shapeHash(), fixture.shapeHash);
         assertEq(verifier.srsHash(), fixture.srsHash);
-        assertEq(registry.computeModelId(fixture.modelOwner, Fixture.spec(fixture)), fixture.modelId);
+        assertEq(
+            registry.computeModelId(fixture.modelOwner, Fixture.spec(fixture)), fixture.modelId
+        );
         assertEq(hub.requestIdOf(fixture.request), fixture.requestId);
         assertEq(hub.tagOf(fixture.requestId, fixture.payee), fixture.tag);
         if (!_hidden()) {

@@ -247,7 +247,9 @@ contract HubFulfillTest is HaloracleTest {
     /// Two hubs share registry and router; a request of one is nothing to the other.
     function test_fulfill_revertsAtAnotherHub() public {
         IInferenceHub other = IInferenceHub(
-            deployCode("InferenceHub.sol:InferenceHub", abi.encode(registry, router, new address[](0)))
+            deployCode(
+                "InferenceHub.sol:InferenceHub", abi.encode(registry, router, new address[](0))
+            )
         );
         bytes memory output = outputOf(0, 1);
         bytes memory proof = proofOf(asked, payee, output);
