@@ -95,19 +95,16 @@ contract BatchSettler is IBatchSettler {
         if (_posted[batchId].at != 0) revert AlreadyPosted(batchId);
 
         bytes32[] memory leaves = new bytes32[](count);
+        ResultTree.Result memory result;
         for (uint256 i = 0; i < count; ++i) {
             bytes calldata output = _slice(batch.outputs, terms.outputWords, i);
-            leaves[i] = _leaf(
-                batchId,
-                ResultTree.Result({
-                    index: i,
-                    requestId: batch.ids[i],
-                    payee: _payee(batch.payees, i),
-                    status: _status(terms, output),
-                    inputDigest: _inputDigest(terms, batch.inputs, i),
-                    outputDigest: keccak256(output)
-                })
-            );
+            result.index = i;
+            result.requestId = batch.ids[i];
+            result.payee = _payee(batch.payees, i);
+            result.status = _status(terms, output);
+            result.inputDigest = _inputDigest(terms, batch.inputs, i);
+            result.outputDigest = keccak256(output);
+            leaves[i] = ResultTree.leaf(block.chainid, address(this), batchId, result);
         }
         bytes32 root = ResultTree.root(leaves);
         _posted[batchId] = Posted({root: root, at: uint64(block.timestamp)});

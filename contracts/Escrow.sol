@@ -55,26 +55,31 @@ contract Escrow is IEscrow {
 
     /// @inheritdoc IEscrow
     function settleMany(Payout[] calldata payouts, address owner) external onlyHub {
+        if (payouts.length == 0) return;
         uint256 total;
         uint256 ownerTotal;
         // Of the payee at hand: leaves of one operator stand together, its balance is written once.
-        uint256 first;
+        address payee = payouts[0].payee;
+        uint256 requests;
         uint256 credit;
-        for (uint256 i = 0; i < payouts.length; ++i) {
-            Payout calldata payout = payouts[i];
-            if (payout.payee != payouts[first].payee) {
-                _creditMany(payouts[first].payee, i - first, credit);
-                (first, credit) = (i, 0);
+        // No sum of wei comes near 2^256: sums are of coins that this contract holds.
+        unchecked {
+            for (uint256 i = 0; i < payouts.length; ++i) {
+                Payout calldata payout = payouts[i];
+                if (payout.payee != payee) {
+                    _creditMany(payee, requests, credit);
+                    (payee, requests, credit) = (payout.payee, 0, 0);
+                }
+                uint256 held = heldFor[payout.id];
+                heldFor[payout.id] = 0;
+                uint256 share = held * payout.ownerShareBps / WHOLE_BPS;
+                total += held;
+                ownerTotal += share;
+                credit += held - share;
+                ++requests;
             }
-            uint256 held = heldFor[payout.id];
-            heldFor[payout.id] = 0;
-            uint256 share = held * payout.ownerShareBps / WHOLE_BPS;
-            total += held;
-            ownerTotal += share;
-            credit += held - share;
         }
-        if (payouts.length == 0) return;
-        _creditMany(payouts[first].payee, payouts.length - first, credit);
+        _creditMany(payee, requests, credit);
         _creditMany(owner, payouts.length, ownerTotal);
         totalHeld -= total;
         totalCredited += total;

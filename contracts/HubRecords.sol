@@ -16,6 +16,7 @@ abstract contract HubRecords is IInferenceHub, ISettlementHub, ReentrancyGuardTr
     /// @dev One slot. `timestamp` is, while open, when an announced cancellation takes effect
     /// (0: none announced); once verified, when that was. 32 bits of seconds last until 2106;
     /// later deadlines are rejected.
+    /// Modules read and write it as one word: `_PAYEE_AT` and the others are its layout.
     struct Record {
         State state;
         Delivery delivery;
@@ -24,6 +25,13 @@ abstract contract HubRecords is IInferenceHub, ISettlementHub, ReentrancyGuardTr
         uint32 deadline;
         address payee;
     }
+
+    /// @dev Where the fields of a record's word begin, in bits.
+    uint256 private constant _DELIVERY_AT = 8;
+    uint256 private constant _SHARE_AT = 16;
+    uint256 private constant _TIMESTAMP_AT = 32;
+    uint256 private constant _DEADLINE_AT = 64;
+    uint256 private constant _PAYEE_AT = 96;
 
     /// @inheritdoc IInferenceHub
     IEscrow public immutable escrow;
@@ -66,10 +74,11 @@ abstract contract HubRecords is IInferenceHub, ISettlementHub, ReentrancyGuardTr
         uint256 settled;
         for (uint256 i = 0; i < count; ++i) {
             Settlement calldata leaf = leaves[i];
-            LeafResult result = _resultFor(leaf, terms.provenAt);
+            uint256 word = _wordOf(leaf.id);
+            LeafResult result = _resultFor(word, leaf.allowed, terms.provenAt);
             results[i] = result;
             if (result != LeafResult.Settled) continue;
-            payouts[settled] = _settle(leaf, outputs[size * i:size * (i + 1)], terms.outputSlotBits);
+            _settle(leaf, word, outputs[size * i:size * (i + 1)], terms, payouts[settled]);
             ++settled;
         }
         // solhint-disable-next-line no-inline-assembly
@@ -84,47 +93,68 @@ abstract contract HubRecords is IInferenceHub, ISettlementHub, ReentrancyGuardTr
         return _modules;
     }
 
-    /// @dev Writes the result of an open request's leaf.
-    function _settle(Settlement calldata leaf, bytes calldata output, uint256 slotBits)
-        private
-        returns (IEscrow.Payout memory payout)
-    {
-        payout = IEscrow.Payout({
-            id: leaf.id, payee: leaf.payee, ownerShareBps: _records[leaf.id].ownerShareBps
-        });
-        _verify(leaf.id, leaf.payee, leaf.callback, output, _statusOf(slotBits, output));
+    /// @dev Ends the open request of a leaf; what is to be paid goes to `payout`.
+    function _settle(
+        Settlement calldata leaf,
+        uint256 word,
+        bytes calldata output,
+        SettlementTerms calldata terms,
+        IEscrow.Payout memory payout
+    ) private {
+        uint256 status = _statusOf(terms.outputSlotBits, output);
+        _verify(leaf.id, word, leaf.payee, leaf.callback, output, status);
+        payout.id = leaf.id;
+        payout.payee = leaf.payee;
+        payout.ownerShareBps = uint16(word >> _SHARE_AT);
     }
 
-    /// @dev Ends an open request with a proved output: everything but the payment.
+    /// @dev Ends an open request, whose record is `word`, with a proved output: everything but the
+    /// payment. Share and deadline stay as they are.
     function _verify(
         uint256 id,
+        uint256 word,
         address payee,
         bool callback,
         bytes calldata output,
         uint256 status
     ) internal {
-        Record memory record = _records[id];
-        record.state = State.Verified;
-        record.delivery = callback ? Delivery.Pending : Delivery.None;
-        record.timestamp = uint32(block.timestamp);
-        record.payee = payee;
-        _records[id] = record;
+        uint256 kept = uint256(uint16(word >> _SHARE_AT)) << _SHARE_AT
+            | uint256(uint32(word >> _DEADLINE_AT)) << _DEADLINE_AT;
+        Delivery delivery = callback ? Delivery.Pending : Delivery.None;
+        word = kept | uint256(State.Verified) | uint256(delivery) << _DELIVERY_AT
+            | uint256(uint32(block.timestamp)) << _TIMESTAMP_AT | uint256(uint160(payee))
+            << _PAYEE_AT;
+        Record storage record = _records[id];
+        // One write: the compiler would make one of every field.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            sstore(record.slot, word)
+        }
         _outputHashes[id] = keccak256(output);
         emit Verified(id, payee, status, output);
     }
 
-    /// @dev `LeafResult.Settled` if the leaf's request can be settled by what was proved then.
-    function _resultFor(Settlement calldata leaf, uint256 provenAt)
+    /// @dev A record as it is stored.
+    function _wordOf(uint256 id) internal view returns (uint256 word) {
+        Record storage record = _records[id];
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            word := sload(record.slot)
+        }
+    }
+
+    /// @dev `LeafResult.Settled` if the request of record `word` can be settled by what was proved
+    /// then.
+    function _resultFor(uint256 word, bool allowed, uint256 provenAt)
         private
-        view
+        pure
         returns (LeafResult)
     {
-        Record memory record = _records[leaf.id];
-        State state = record.state;
+        State state = State(uint8(word));
         if (state == State.Open) {
-            if (!leaf.allowed) return LeafResult.ModeNotAllowed;
-            if (provenAt > record.deadline) return LeafResult.Expired;
-            if (_cancelledBy(record.timestamp, provenAt)) return LeafResult.Cancelled;
+            if (!allowed) return LeafResult.ModeNotAllowed;
+            if (provenAt > uint32(word >> _DEADLINE_AT)) return LeafResult.Expired;
+            if (_cancelledBy(uint32(word >> _TIMESTAMP_AT), provenAt)) return LeafResult.Cancelled;
             return LeafResult.Settled;
         }
         if (state == State.Verified) return LeafResult.AlreadySettled;

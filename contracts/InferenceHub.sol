@@ -110,7 +110,7 @@ contract InferenceHub is HubRecords {
         if (!_proves(terms, instances, proof)) revert InvalidProof(id);
 
         uint256 status = _statusOf(terms.outputSlotBits, output);
-        _verify(id, payee, false, output, status);
+        _verify(id, _wordOf(id), payee, false, output, status);
         _pay(id, record.ownerShareBps, terms.owner, payee);
         if (request.callbackGas != 0) _deliver(id, record, request, status, output);
     }

@@ -8,8 +8,7 @@ pragma solidity ^0.8.28;
 library ResultTree {
     bytes32 internal constant ROOT_V1 = keccak256("haloracle.root.v1");
 
-    /// @dev First byte of what is hashed.
-    bytes1 private constant LEAF = 0x00;
+    /// @dev First byte of a node's preimage; of a leaf's it is 0.
     bytes1 private constant NODE = 0x01;
     /// @dev Most hashes in a path: 256 leaves.
     uint256 internal constant MAX_DEPTH = 8;
@@ -36,27 +35,49 @@ library ResultTree {
         return uint256(keccak256(abi.encode(ROOT_V1, modelId, batchTag)));
     }
 
-    /// @notice Hash of one result of batch `id`, settled on chain `chainId` by `settler`.
+    /// @notice Hash of one result of batch `id`, settled on chain `chainId` by `settler`: of byte 0
+    /// and abi.encode(chainId, settler, id, result).
     function leaf(uint256 chainId, address settler, uint256 id, Result memory result)
         internal
         pure
-        returns (bytes32)
+        returns (bytes32 hash)
     {
-        return keccak256(abi.encodePacked(LEAF, abi.encode(chainId, settler, id, result)));
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore(buffer, 0)
+            mstore(add(buffer, 0x01), chainId)
+            mstore(add(buffer, 0x21), settler)
+            mstore(add(buffer, 0x41), id)
+            mcopy(add(buffer, 0x61), result, 0xc0)
+            hash := keccak256(buffer, 0x121)
+        }
     }
 
     /// @notice Root over `leaves`, which are overwritten. There must be one at least.
-    function root(bytes32[] memory leaves) internal pure returns (bytes32) {
-        uint256 count = leaves.length;
-        while (count > 1) {
-            uint256 above = (count + 1) / 2;
-            for (uint256 i = 0; i < above; ++i) {
-                bytes32 right = 2 * i + 1 < count ? leaves[2 * i + 1] : bytes32(0);
-                leaves[i] = _node(leaves[2 * i], right);
+    function root(bytes32[] memory leaves) internal pure returns (bytes32 hash) {
+        bytes1 prefix = NODE;
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let saved := mload(0x40)
+            let first := add(leaves, 0x20)
+            mstore(0x00, prefix)
+            for { let size := shl(5, mload(leaves)) } gt(size, 0x20) {} {
+                let write := first
+                let end := add(first, size)
+                for { let read := first } lt(read, end) { read := add(read, 0x40) } {
+                    mcopy(0x01, read, 0x40)
+                    // The last one of an odd level stands beside nothing.
+                    if eq(add(read, 0x20), end) { mstore(0x21, 0) }
+                    mstore(write, keccak256(0x00, 0x41))
+                    write := add(write, 0x20)
+                }
+                size := sub(write, first)
             }
-            count = above;
+            hash := mload(first)
+            // Nodes are 65 bytes: the pointer's first byte was written, and it is zero.
+            mstore(0x40, saved)
         }
-        return leaves[0];
     }
 
     /// @notice Root that `path`, siblings from the bottom up, leads to from the leaf at `index`.
@@ -77,7 +98,6 @@ library ResultTree {
         bytes1 prefix = NODE;
         // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
-            // 65 bytes: the pointer's first byte is written too, and it is zero.
             let saved := mload(0x40)
             mstore(0x00, prefix)
             mstore(0x01, left)
