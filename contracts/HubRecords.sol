@@ -6,7 +6,8 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {Escrow} from "./Escrow.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 import {IInferenceHub} from "./interfaces/IInferenceHub.sol";
-import {ISettlementHub, ISettlementModule} from "./interfaces/ISettlement.sol";
+import {ISettlementHub} from "./interfaces/ISettlementHub.sol";
+import {ISettlementModule} from "./interfaces/ISettlementModule.sol";
 import {Delivery, LeafResult, Settlement, SettlementTerms, State} from "./types/Types.sol";
 
 /// @title Records of requests, and how modules settle many of them

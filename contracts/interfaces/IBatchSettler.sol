@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ISettlementModule} from "./ISettlement.sol";
+import {ISettlementModule} from "./ISettlementModule.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {LeafResult, Request} from "../types/Types.sol";
 

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {IBatchSettler} from "../../contracts/interfaces/IBatchSettler.sol";
 import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
 import {IModelRegistry} from "../../contracts/interfaces/IModelRegistry.sol";
-import {ISettlementHub} from "../../contracts/interfaces/ISettlement.sol";
+import {ISettlementHub} from "../../contracts/interfaces/ISettlementHub.sol";
 import {IVerifierRouter} from "../../contracts/interfaces/IVerifierRouter.sol";
 import {BatchSettler} from "../../contracts/BatchSettler.sol";
 import {InferenceHub} from "../../contracts/InferenceHub.sol";

@@ -18,8 +18,7 @@ use crate::statement::{self, WORD_BYTES};
 pub const BATCH_V1: B256 =
     b256!("de1494928c24aed35b860d7ea24804337c2267c198ff69feb62b74c2f0726eea");
 /// `keccak256("haloracle.root.v1")`: domain of a posted batch's id.
-pub const ROOT_V1: B256 =
-    b256!("97476dbb51f6426862bdd40b3ec91b2f57dd4b5eb051801b554c371803bf392e");
+pub const ROOT_V1: B256 = b256!("97476dbb51f6426862bdd40b3ec91b2f57dd4b5eb051801b554c371803bf392e");
 
 /// Fewest items of a batch circuit.
 pub const MIN_ITEMS: usize = 2;

@@ -7,8 +7,8 @@ use alloy::{
     sol_types::SolCall,
 };
 use haloracle_contracts::{
-    BatchKey, IBatchSettler, IHalo2Verifier, IModelRegistry, ISettlementHub, IVerifierRouter,
-    ModelSpec, Schema, batch, statement,
+    BatchKey, IBatchSettler, IHalo2Verifier, IModelRegistry, ISettlementHub, ISettlementModule,
+    IVerifierRouter, ModelSpec, Schema, batch, statement,
 };
 use haloracle_testkit::{
     Anvil, Hub,
@@ -85,9 +85,13 @@ async fn register(hub: &Hub, commitment: B256) -> (U256, B256) {
         vkData: batch_key.into(),
     };
     for data in [register.abi_encode(), add.abi_encode()] {
-        let sent = hub
-            .anvil
-            .send("registry", OWNER, Some(hub.registry), U256::ZERO, data.into());
+        let sent = hub.anvil.send(
+            "registry",
+            OWNER,
+            Some(hub.registry),
+            U256::ZERO,
+            data.into(),
+        );
         sent.await.expect("registered");
     }
     (model_id, spec.batchKeys[0].vkHash)
@@ -158,7 +162,10 @@ async fn ids_and_leaves_equal_the_settlers() {
     let settler = IBatchSettler::new(hub.settler, hub.anvil.provider());
     let mut rng = StdRng::seed_from_u64(6);
     for _ in 0..4 {
-        let (model_id, tag) = (U256::from_be_bytes(word(&mut rng)), B256::from(word(&mut rng)));
+        let (model_id, tag) = (
+            U256::from_be_bytes(word(&mut rng)),
+            B256::from(word(&mut rng)),
+        );
         let batch_id = batch::batch_id(model_id, tag);
         let theirs = settler.batchIdOf(model_id, tag).call().await;
         assert_eq!(batch_id, theirs.expect("an id"));
@@ -192,7 +199,7 @@ async fn the_hub_names_its_settler() {
     let settlement = ISettlementHub::new(hub.hub, hub.anvil.provider());
     let modules = settlement.modules().call().await.expect("modules");
     assert_eq!(modules, [hub.settler]);
-    let settler = IBatchSettler::new(hub.settler, hub.anvil.provider());
+    let settler = ISettlementModule::new(hub.settler, hub.anvil.provider());
     assert_eq!(settler.hub().call().await.expect("a hub"), hub.hub);
     let kind = settler.kind().call().await.expect("a kind");
     assert_eq!(kind, batch::BATCH_V1);

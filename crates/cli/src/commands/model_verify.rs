@@ -113,7 +113,9 @@ fn compare(chain: &ModelSpec, own: &ModelSpec) -> Vec<Difference> {
 }
 
 fn show_batch_keys(keys: &[BatchKey]) -> String {
-    let shown = keys.iter().map(|key| format!("{} × {}", key.items, key.vkHash));
+    let shown = keys
+        .iter()
+        .map(|key| format!("{} × {}", key.items, key.vkHash));
     shown.collect::<Vec<_>>().join(", ")
 }
 
@@ -156,7 +158,11 @@ impl ModelVerifyArgs {
             let code = code.get(..expected.len()).unwrap_or(&code);
             if code != expected {
                 let shown = |code: &[u8]| hexed(haloracle_prover::files::keccak(code));
-                differ("hash of the key contract's code", shown(code), shown(&expected));
+                differ(
+                    "hash of the key contract's code",
+                    shown(code),
+                    shown(&expected),
+                );
             }
             let chain_schema = schema(&node, &contracts, self.id).await?;
             let hash = |schema| statement::schema_hash(schema).to_string();

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// solhint-disable one-contract-per-file
 pragma solidity ^0.8.28;
 
 import {LeafResult, Settlement, SettlementTerms} from "../types/Types.sol";
@@ -37,13 +36,4 @@ interface ISettlementHub {
 
     /// @notice All settlement modules.
     function modules() external view returns (address[] memory);
-}
-
-/// @title What every settlement module tells
-interface ISettlementModule {
-    /// @notice The hub at which this module settles.
-    function hub() external view returns (address);
-
-    /// @notice What this module is, such as keccak256("haloracle.batch.v1").
-    function kind() external view returns (bytes32);
 }
