@@ -61,7 +61,7 @@ contract Halo2VerifierWide {
     uint256 private constant TAU_G2_Y_RE =
         0x29f16104b9bdbcc3847befc1ca2f9bc98fe4adbfb19ba073baf72b05385ad0e7;
 
-    /// Code of a verifying-key contract: STOP, then the words.
+    /// Least code of a verifying-key contract: STOP, then the words.
     uint256 private constant KEY_CODE_LENGTH = 2625;
     uint256 private constant PROOF_LENGTH = 4480;
 
@@ -427,7 +427,8 @@ contract Halo2VerifierWide {
             let size // of the instances, in bytes
             {
                 let vk := calldataload(0x04)
-                if or(shr(160, vk), iszero(eq(extcodesize(vk), KEY_CODE_LENGTH))) { fail() }
+                // Behind the key the contract may hold other data of the model.
+                if or(shr(160, vk), lt(extcodesize(vk), KEY_CODE_LENGTH)) { fail() }
                 extcodecopy(vk, sub(KEY, 1), 0, KEY_CODE_LENGTH)
                 if byte(31, mload(SRS)) { fail() }
                 mstore(SHAPE, SHAPE_HASH)

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
 
+import {BatchSettler} from "../../contracts/BatchSettler.sol";
 import {InferenceHub} from "../../contracts/InferenceHub.sol";
 import {ModelRegistry} from "../../contracts/ModelRegistry.sol";
 import {VerifierRouter} from "../../contracts/VerifierRouter.sol";
@@ -56,14 +57,18 @@ abstract contract RealProofTest is Test {
         for (uint256 i = 0; i < shapes.length; ++i) {
             router.activate(address(Verifiers.deploy(shapes[i])));
         }
-        verifier = IHalo2Verifier(router.verifierOf(fixture.spec.route));
+        verifier = IHalo2Verifier(router.verifierOf(Fixture.spec(fixture).route));
         registry = new ModelRegistry(router);
-        deployCodeTo("InferenceHub.sol:InferenceHub", abi.encode(registry, router), fixture.hub);
+        address[] memory modules = new address[](1);
+        modules[0] = address(new BatchSettler(fixture.hub, registry));
+        deployCodeTo(
+            "InferenceHub.sol:InferenceHub", abi.encode(registry, router, modules), fixture.hub
+        );
         hub = InferenceHub(fixture.hub);
         escrow = hub.escrow();
         vm.prank(fixture.modelOwner);
         registry.register(
-            fixture.spec,
+            Fixture.spec(fixture),
             fixture.vkData,
             Fixture.schema(fixture),
             ModelPolicy({fee: 0, ownerShareBps: 1_000, open: true})
@@ -73,7 +78,7 @@ abstract contract RealProofTest is Test {
         registration = abi.encodeCall(
             fresh.register,
             (
-                fixture.spec,
+                Fixture.spec(fixture),
                 fixture.vkData,
                 Fixture.schema(fixture),
                 ModelPolicy({fee: 0, ownerShareBps: 1_000, open: true})
@@ -87,6 +92,7 @@ abstract contract RealProofTest is Test {
             refundTo: fixture.request.refundTo,
             deadline: fixture.request.deadline,
             callbackGas: fixture.request.callbackGas,
+            modes: fixture.request.modes,
             userData: fixture.request.userData
         });
         uint256 fee = fixture.request.fee;
@@ -112,7 +118,9 @@ abstract contract RealProofTest is Test {
     function test_statement_isTheProvers() public view {
         assertEq(verifier.shapeHash(), fixture.shapeHash);
         assertEq(verifier.srsHash(), fixture.srsHash);
-        assertEq(registry.computeModelId(fixture.modelOwner, fixture.spec), fixture.modelId);
+        assertEq(
+            registry.computeModelId(fixture.modelOwner, Fixture.spec(fixture)), fixture.modelId
+        );
         assertEq(hub.requestIdOf(fixture.request), fixture.requestId);
         assertEq(hub.tagOf(fixture.requestId, fixture.payee), fixture.tag);
         if (!_hidden()) {
@@ -334,11 +342,11 @@ contract CreditRiskPrivateProofTest is RealProofTest {
     }
 
     function test_fixture_hidesWeightsAndInputs() public view {
-        assertNotEq(fixture.spec.modelCommitment, 0);
+        assertNotEq(Fixture.spec(fixture).modelCommitment, 0);
         assertEq(fixture.request.inputMode, InputModes.COMMITMENT);
         assertEq(fixture.input.length, 0);
         // The proof binds both commitments, in this order.
-        assertEq(fixture.instances[2], uint256(fixture.spec.modelCommitment));
+        assertEq(fixture.instances[2], uint256(Fixture.spec(fixture).modelCommitment));
         assertEq(fixture.instances[3], uint256(fixture.request.inputDigest));
     }
 
@@ -353,6 +361,7 @@ contract CreditRiskPrivateProofTest is RealProofTest {
             refundTo: fixture.request.refundTo,
             deadline: fixture.request.deadline,
             callbackGas: 0,
+            modes: fixture.request.modes,
             userData: 0
         });
         Request memory request = fixture.request;

@@ -51,7 +51,7 @@ contract {{ name }} {
         {{ value }};
 {%- endfor %}
 
-    /// Code of a verifying-key contract: STOP, then the words.
+    /// Least code of a verifying-key contract: STOP, then the words.
     uint256 private constant KEY_CODE_LENGTH = {{ key_code_len }};
     uint256 private constant PROOF_LENGTH = {{ proof_len }};
 {% for section in memory.sections %}
@@ -109,7 +109,8 @@ contract {{ name }} {
             let size // of the instances, in bytes
             {
                 let vk := calldataload(0x04)
-                if or(shr(160, vk), iszero(eq(extcodesize(vk), KEY_CODE_LENGTH))) { fail() }
+                // Behind the key the contract may hold other data of the model.
+                if or(shr(160, vk), lt(extcodesize(vk), KEY_CODE_LENGTH)) { fail() }
                 extcodecopy(vk, sub(KEY, 1), 0, KEY_CODE_LENGTH)
                 if byte(31, mload(SRS)) { fail() }
                 mstore(SHAPE, SHAPE_HASH)
