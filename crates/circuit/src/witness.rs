@@ -108,7 +108,10 @@ impl Witness {
     ) -> Result<Self, WitnessError> {
         count_items(program.items, items.len())?;
         let model = &Chain::new(model).map_err(WitnessError::NotAChain)?;
-        let traces = items.iter().map(|raw| model.run(raw));
+        let traces = items.iter().enumerate().map(|(index, raw)| {
+            let run = model.run(raw);
+            run.map_err(|error| error.of_item(index, items.len()))
+        });
         let traces: Vec<Trace> = traces.collect::<Result<_, _>>()?;
         let mut instances = tag_halves(tag).to_vec();
         for (raw, trace) in items.iter().zip(&traces) {
