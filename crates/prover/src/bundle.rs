@@ -7,6 +7,7 @@
 //! | `report.json`, `report.html` | accuracy against the float model |
 //! | `vk.bin`, `srs.bin` | verifying key and the truncated SRS, after setup |
 //! | `onchain.json` | what a registry needs, after setup |
+//! | `batches/N/…` | layout, key and SRS of proofs that answer N inputs |
 //! | `manifest.json` | keccak-256 of every other file, and of itself |
 //!
 //! `create` builds the directory beside its final place and renames it. `setup` takes the keys
@@ -19,7 +20,9 @@ use std::sync::Arc;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_circuit::commitment::{Domain, commit, digit_words};
-use haloracle_circuit::{CompileError, Lowered, Shape, compile, field, reopen};
+use haloracle_circuit::{
+    CompileError, Lowered, Shape, compile, compile_batch, field, reopen, reopen_batch,
+};
 use haloracle_model::IntegerModel;
 use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
@@ -29,10 +32,20 @@ use crate::key::VerifyingKey;
 use crate::keys::{Keys, SetupError};
 use crate::layout::Layout;
 use crate::manifest::{self, Manifest, hex_hash};
-use crate::onchain::OnChain;
+use crate::onchain::{BatchKey, OnChain};
 use crate::srs::Srs;
 
 const KEY_FILES: [&str; 3] = ["vk.bin", "srs.bin", "onchain.json"];
+
+const BATCH_KEY_FILES: [&str; 2] = ["vk.bin", "srs.bin"];
+
+/// Most inputs that a proof may answer at once.
+pub const MAX_BATCH: u32 = 256;
+
+/// A file of the batches of `items` inputs.
+fn batch_file(items: u32, name: &str) -> String {
+    format!("batches/{items}/{name}")
+}
 
 /// Version of the compiler, part of what a model id stands for.
 pub const COMPILER_VERSION: &str = concat!("haloracle ", env!("CARGO_PKG_VERSION"));
@@ -45,6 +58,9 @@ pub struct Bundle {
     model: Arc<IntegerModel>,
     program: Lowered,
 }
+
+/// What the lowering made of a model.
+const LAYOUT_FILE: &str = "layout.json";
 
 /// Salt of the commitment to private weights: whoever has it and the weights can prove.
 const SECRET_FILE: &str = "secret.json";
@@ -89,6 +105,23 @@ pub enum BundleError {
         /// What is wrong.
         what: String,
     },
+    /// No circuit for so many inputs.
+    #[error(
+        "bundle `{}` has no circuit for batches of {items}: {}",
+        .dir.display(),
+        have(.batches)
+    )]
+    NoBatch {
+        /// The bundle.
+        dir: PathBuf,
+        /// The number asked for.
+        items: u32,
+        /// The numbers that there are.
+        batches: Vec<u32>,
+    },
+    /// A number of inputs that no batch may have, or one that is given twice.
+    #[error("a batch of {0} inputs: give each number once, from 2 to {MAX_BATCH}")]
+    BatchSize(u32),
     /// Keys were not made yet.
     #[error("bundle `{}` has no keys yet: run `haloracle setup` on it", .0.display())]
     NoKeys(PathBuf),
@@ -101,6 +134,14 @@ pub enum BundleError {
     /// Key generation failed.
     #[error(transparent)]
     Setup(#[from] SetupError),
+}
+
+fn have(batches: &[u32]) -> String {
+    let numbers: Vec<String> = batches.iter().map(u32::to_string).collect();
+    match numbers.is_empty() {
+        true => "compile the model with --batch".into(),
+        false => format!("there are {}", numbers.join(", ")),
+    }
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, FileError> {
@@ -129,7 +170,8 @@ fn checked_file(dir: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, 
         what,
     };
     let Some(hash) = manifest.files.get(name) else {
-        if KEY_FILES.contains(&name) {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        if KEY_FILES.contains(&last) {
             return Err(BundleError::NoKeys(dir.to_owned()));
         }
         return Err(damaged(format!("manifest.json does not list {name}")));
@@ -163,7 +205,22 @@ impl Bundle {
         parts: BundleParts<'_>,
         program: Lowered,
     ) -> Result<Self, BundleError> {
-        Self::build(dir, parts, program, &field::to_word(&Fr::random(OsRng)))
+        Self::create_batched(dir, parts, program, &[])
+    }
+
+    /// [`Self::create_lowered`] with circuits that answer several inputs at once, from
+    /// [`compile_batch`] in the program's shape.
+    ///
+    /// # Errors
+    /// As [`Self::create_lowered`]; a number of inputs that no batch may have.
+    pub fn create_batched(
+        dir: &Path,
+        parts: BundleParts<'_>,
+        program: Lowered,
+        batches: &[Lowered],
+    ) -> Result<Self, BundleError> {
+        let salt = field::to_word(&Fr::random(OsRng));
+        Self::build(dir, parts, program, batches, &salt)
     }
 
     /// [`Self::create`] with a given salt for private weights, where a bundle must come out the
@@ -180,31 +237,48 @@ impl Bundle {
             return Err(BundleError::Salt);
         }
         let program = compile(parts.model, parts.shape)?;
-        Self::build(dir, parts, program, model_salt)
+        Self::build(dir, parts, program, &[], model_salt)
     }
 
     fn build(
         dir: &Path,
         parts: BundleParts<'_>,
         program: Lowered,
+        batches: &[Lowered],
         model_salt: &[u8; 32],
     ) -> Result<Self, BundleError> {
         if dir.exists() {
             return Err(BundleError::Exists(dir.to_owned()));
         }
-        let mut contents: Vec<(&str, Vec<u8>)> = vec![
-            ("model.json", json(parts.model)?),
-            ("layout.json", json(&Layout::new(parts.model, &program))?),
-            ("report.json", parts.report_json.to_vec()),
-            ("report.html", parts.report_html.to_vec()),
+        let mut contents: Vec<(String, Vec<u8>)> = vec![
+            ("model.json".into(), json(parts.model)?),
+            (
+                LAYOUT_FILE.into(),
+                json(&Layout::new(parts.model, &program))?,
+            ),
+            ("report.json".into(), parts.report_json.to_vec()),
+            ("report.html".into(), parts.report_html.to_vec()),
         ];
+        let mut sizes = Vec::new();
+        for batch in batches {
+            let items = u32::try_from(batch.items()).unwrap_or(u32::MAX);
+            let fits = (2..=MAX_BATCH).contains(&items) && batch.shape() == program.shape();
+            if !fits || sizes.contains(&items) {
+                return Err(BundleError::BatchSize(items));
+            }
+            sizes.push(items);
+            let layout = json(&Layout::new(parts.model, batch))?;
+            contents.push((batch_file(items, LAYOUT_FILE), layout));
+        }
+        sizes.sort_unstable();
         if parts.model.privacy.weights {
             let secret = Secret {
                 model_salt: format!("0x{}", hex::encode(model_salt)),
             };
-            contents.push((SECRET_FILE, json(&secret)?));
+            contents.push((SECRET_FILE.into(), json(&secret)?));
         }
         let mut manifest = Manifest::new(COMPILER_VERSION, program.shape(), parts.onnx);
+        manifest.batches = sizes;
         for (name, bytes) in &contents {
             manifest.enter(name, bytes);
         }
@@ -225,6 +299,10 @@ impl Bundle {
             .prefix(".bundle-")
             .tempdir_in(parent)
             .map_err(io("create", parent))?;
+        for items in &manifest.batches {
+            let folder = building.path().join(batch_file(*items, ""));
+            fs::create_dir_all(&folder).map_err(io("create", &folder))?;
+        }
         for (name, bytes) in &contents {
             files::write_atomic(&building.path().join(name), bytes)?;
         }
@@ -255,8 +333,11 @@ impl Bundle {
         let model = checked_file(dir, &manifest, "model.json")?;
         let model: IntegerModel = serde_json::from_slice(&model)
             .map_err(|error| damaged(format!("model.json: {error}")))?;
-        for name in ["layout.json", "report.json", "report.html"] {
+        for name in [LAYOUT_FILE, "report.json", "report.html"] {
             checked_file(dir, &manifest, name)?;
+        }
+        for items in &manifest.batches {
+            checked_file(dir, &manifest, &batch_file(*items, LAYOUT_FILE))?;
         }
         for name in ["onchain.json", SECRET_FILE] {
             if manifest.files.contains_key(name) {
@@ -358,11 +439,62 @@ impl Bundle {
         &self.manifest.onnx_hash
     }
 
+    /// Numbers of inputs that a proof may answer at once, besides one, ascending.
+    pub fn batches(&self) -> &[u32] {
+        &self.manifest.batches
+    }
+
+    /// The smallest batch that holds `count` inputs, if any does.
+    pub fn batch_for(&self, count: usize) -> Option<u32> {
+        let mut batches = self.manifest.batches.iter().copied();
+        batches.find(|items| *items as usize >= count)
+    }
+
+    /// What the lowering made of `items` inputs.
+    ///
+    /// # Errors
+    /// No circuit for so many inputs, or damage.
+    pub fn batch_layout(&self, items: u32) -> Result<Layout, BundleError> {
+        self.has_batch(items)?;
+        let name = batch_file(items, LAYOUT_FILE);
+        serde_json::from_slice(&self.file(&name)?)
+            .map_err(|error| self.damaged(format!("{name}: {error}")))
+    }
+
+    /// Largest circuit of the bundle: log2 of its rows.
+    ///
+    /// # Errors
+    /// Damage.
+    pub fn largest_k(&self) -> Result<u32, BundleError> {
+        let batches = self.batches().iter();
+        let sizes = batches.map(|items| self.batch_layout(*items).map(|layout| layout.k));
+        sizes.fold(Ok(self.program.k()), |largest, k| Ok(largest?.max(k?)))
+    }
+
+    fn has_batch(&self, items: u32) -> Result<(), BundleError> {
+        if self.manifest.batches.contains(&items) {
+            return Ok(());
+        }
+        Err(BundleError::NoBatch {
+            dir: self.dir.clone(),
+            items,
+            batches: self.manifest.batches.clone(),
+        })
+    }
+
+    /// Names of the files that setup makes.
+    fn key_files(&self) -> Vec<String> {
+        let batches = self.manifest.batches.iter();
+        let batches =
+            batches.flat_map(|items| BATCH_KEY_FILES.map(|name| batch_file(*items, name)));
+        let single = KEY_FILES.map(str::to_owned);
+        single.into_iter().chain(batches).collect()
+    }
+
     /// Whether `setup` was run.
     pub fn has_keys(&self) -> bool {
-        KEY_FILES
-            .iter()
-            .all(|name| self.manifest.files.contains_key(*name))
+        let mut names = self.key_files().into_iter();
+        names.all(|name| self.manifest.files.contains_key(&name))
     }
 
     /// Reads a file of the bundle and checks it against the manifest.
@@ -380,7 +512,7 @@ impl Bundle {
         }
     }
 
-    /// Generates keys and writes them into the bundle.
+    /// Generates keys, those of all batches too, and writes them into the bundle.
     ///
     /// # Errors
     /// An SRS that is too small; a full disk.
@@ -388,22 +520,29 @@ impl Bundle {
         let mut keys = Keys::generate_for(Arc::clone(&self.model), self.program.clone(), srs)?;
         let salt = field::from_word(&self.model_salt()?);
         keys.set_model_salt(salt.unwrap_or_default());
-        for name in KEY_FILES {
-            self.manifest.files.remove(name);
+        let mut contents = vec![
+            ("vk.bin".to_owned(), keys.verifying_key().to_data()),
+            ("srs.bin".to_owned(), keys.srs().to_bytes()),
+        ];
+        let mut batches = Vec::new();
+        for items in self.manifest.batches.clone() {
+            let program = reopen_batch(&self.model, items as usize, self.program.shape())?;
+            let srs = srs.truncate(program.k()).map_err(SetupError::from)?;
+            let key = Keys::derive_verifying(&program, &srs)?;
+            contents.push((batch_file(items, "vk.bin"), key.to_data()));
+            contents.push((batch_file(items, "srs.bin"), srs.to_bytes()));
+            batches.push(BatchKey::new(items, &key));
+        }
+        for name in self.key_files() {
+            self.manifest.files.remove(&name);
         }
         write_manifest(&self.dir, &self.manifest)?;
 
-        let contents = [
-            ("vk.bin", keys.verifying_key().to_data()),
-            ("srs.bin", keys.srs().to_bytes()),
-            (
-                "onchain.json",
-                json(&OnChain::new(self, keys.verifying_key(), keys.srs())?)?,
-            ),
-        ];
+        let onchain = OnChain::new(self, keys.verifying_key(), batches, keys.srs())?;
+        contents.push(("onchain.json".to_owned(), json(&onchain)?));
         for (name, bytes) in contents {
-            files::write_atomic(&self.dir.join(name), &bytes)?;
-            self.manifest.enter(name, &bytes);
+            files::write_atomic(&self.dir.join(&name), &bytes)?;
+            self.manifest.enter(&name, &bytes);
         }
         write_manifest(&self.dir, &self.manifest)?;
         Ok(keys)
@@ -418,8 +557,9 @@ impl Bundle {
             .map_err(|error| self.damaged(format!("vk.bin: {error}")))
     }
 
-    /// Makes the verifying key anew from `model.json` and compares it with `vk.bin` and
-    /// `onchain.json`: the manifest guards against damage, this against keys of another model.
+    /// Makes the verifying keys anew from `model.json` and compares them with `vk.bin`, those of
+    /// the batches and `onchain.json`: the manifest guards against damage, this against keys of
+    /// another model.
     ///
     /// # Errors
     /// [`BundleError::Damaged`] if they differ.
@@ -431,10 +571,66 @@ impl Bundle {
         if self.verifying_key()? != derived {
             return Err(self.damaged("vk.bin is not the key of model.json: run setup again".into()));
         }
-        if self.onchain()? != OnChain::new(self, &derived, &srs)? {
+        let keys = self.batches().iter().map(|items| {
+            let key = self.batch_verifying_key(*items)?;
+            Ok(BatchKey::new(*items, &key))
+        });
+        let batches = keys.collect::<Result<Vec<_>, BundleError>>()?;
+        if self.onchain()? != OnChain::new(self, &derived, batches, &srs)? {
             return Err(self.damaged("onchain.json is not what the bundle's files say".into()));
         }
         Ok(derived)
+    }
+
+    /// Makes the key of the batches of `items` inputs anew, audited, and compares it with the
+    /// bundle's.
+    ///
+    /// # Errors
+    /// No circuit for so many inputs; [`BundleError::Damaged`] if the keys differ.
+    pub fn check_batch_key(&self, items: u32) -> Result<VerifyingKey, BundleError> {
+        self.has_batch(items)?;
+        let program = compile_batch(&self.model, items as usize, self.program.shape())?;
+        let derived = Keys::derive_verifying(&program, &self.batch_srs(items)?)?;
+        if self.batch_verifying_key(items)? != derived {
+            let name = batch_file(items, "vk.bin");
+            return Err(self.damaged(format!(
+                "{name} is not the key of model.json: run setup again"
+            )));
+        }
+        Ok(derived)
+    }
+
+    /// The verifying key of the batches of `items` inputs.
+    ///
+    /// # Errors
+    /// No circuit for so many inputs, no keys yet, or damage.
+    pub fn batch_verifying_key(&self, items: u32) -> Result<VerifyingKey, BundleError> {
+        self.has_batch(items)?;
+        let name = batch_file(items, "vk.bin");
+        VerifyingKey::from_data(&self.file(&name)?)
+            .map_err(|error| self.damaged(format!("{name}: {error}")))
+    }
+
+    /// The SRS, truncated to the circuit of `items` inputs.
+    ///
+    /// # Errors
+    /// As [`Self::batch_verifying_key`].
+    pub fn batch_srs(&self, items: u32) -> Result<Srs, BundleError> {
+        self.has_batch(items)?;
+        let name = batch_file(items, "srs.bin");
+        Srs::from_bytes(&self.file(&name)?)
+            .map_err(|error| self.damaged(format!("{name}: {error}")))
+    }
+
+    /// Loads the keys for proving and verifying batches of `items` inputs.
+    ///
+    /// # Errors
+    /// As [`Self::keys`]; no circuit for so many inputs.
+    pub fn batch_keys(&self, items: u32) -> Result<Keys, BundleError> {
+        let verifying = self.batch_verifying_key(items)?;
+        let srs = self.batch_srs(items)?;
+        let program = reopen_batch(&self.model, items as usize, self.program.shape())?;
+        self.assemble(program, srs, verifying, &batch_file(items, "vk.bin"))
     }
 
     /// The truncated SRS.
@@ -461,14 +657,21 @@ impl Bundle {
     /// No keys yet, damage, or keys of another circuit.
     pub fn keys(&self) -> Result<Keys, BundleError> {
         let srs = self.srs()?;
-        let verifying = self.verifying_key()?;
-        let program = &self.program;
+        self.assemble(self.program.clone(), srs, self.verifying_key()?, "vk.bin")
+    }
+
+    fn assemble(
+        &self,
+        program: Lowered,
+        srs: Srs,
+        verifying: VerifyingKey,
+        name: &str,
+    ) -> Result<Keys, BundleError> {
         let of_program = (program.shape(), program.k(), program.instances());
         if (verifying.shape(), verifying.k(), verifying.instances()) != of_program {
-            return Err(self.damaged("vk.bin is the key of another circuit".into()));
+            return Err(self.damaged(format!("{name} is the key of another circuit")));
         }
-        let model = Arc::clone(&self.model);
-        let mut keys = Keys::assemble(model, program.clone(), srs, verifying)?;
+        let mut keys = Keys::assemble(Arc::clone(&self.model), program, srs, verifying)?;
         let salt = field::from_word(&self.model_salt()?);
         keys.set_model_salt(salt.unwrap_or_default());
         Ok(keys)
