@@ -32,6 +32,8 @@ pub struct Model {
     pub private_weights: bool,
     /// Whether a request carries its input's commitment only.
     pub private_inputs: bool,
+    /// Fixed columns that its circuits leave empty.
+    pub empty_columns: u32,
     /// Items of its batch circuits.
     pub batches: Vec<u32>,
 }
@@ -81,6 +83,8 @@ pub struct Cost {
     pub way: Way,
     /// Requests that it settles.
     pub requests: u32,
+    /// Gas of its execution: without the transaction's own and its calldata.
+    pub execution: u64,
     /// Gas of the transaction.
     pub gas: u64,
     /// Bytes of the signed transaction.
@@ -108,10 +112,12 @@ impl Cost {
             Way::Batch { .. } => gas::SETTLE_BATCH + leaves * gas::BATCH_LEAF,
             Way::Root { .. } => gas::SETTLE_ROOT + leaves * gas::ROOT_LEAF,
         };
-        let execution = verify.base + verify.instance * instances + rest;
+        let empty = verify.empty_column * u64::from(model.empty_columns);
+        let execution = verify.base + verify.instance * instances - empty + rest;
         Self {
             way,
             requests,
+            execution,
             gas: gas::of_transaction(&call.calldata, execution),
             bytes: call.transaction.len(),
             counted: compressed_size(&call.transaction),
@@ -163,6 +169,7 @@ mod tests {
             output_bits: 16,
             private_weights: false,
             private_inputs: false,
+            empty_columns: 2,
             batches: vec![4, 16, 64],
         }
     }
