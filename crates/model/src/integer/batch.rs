@@ -48,6 +48,28 @@ impl<'m> Batch<'m> {
         })
     }
 
+    /// A batch as somebody says it is: nothing is checked. For tests of what checks it.
+    pub fn claimed(
+        model: &'m IntegerModel,
+        items: usize,
+        graph: IntegerModel,
+        wires: Vec<Vec<WireId>>,
+    ) -> Self {
+        Self {
+            item: model,
+            items,
+            graph: Cow::Owned(graph),
+            wires,
+        }
+    }
+
+    /// Per wire of the model, its wires in the graph, item by item.
+    pub fn wires(&self) -> Vec<Vec<WireId>> {
+        let wires = self.item.first_wires().last().copied().unwrap_or(0);
+        let places = |wire: usize| (0..self.items).map(move |i| self.wire(i, wire as WireId));
+        (0..wires).map(|wire| places(wire).collect()).collect()
+    }
+
     fn repeated(model: &'m IntegerModel, items: usize) -> Self {
         let mut graph = IntegerModel {
             name: model.name.clone(),

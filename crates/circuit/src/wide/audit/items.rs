@@ -133,9 +133,13 @@ impl Spread<'_> {
                 }
             }
         }
-        match self.same_images(together) {
+        let inputs = (0..items).flat_map(|item| self.inputs(item));
+        if !together.inputs.iter().copied().eq(inputs) {
+            return Err("other inputs than the items'".into());
+        }
+        match self.same_weights(together) {
             true => Ok(1),
-            false => Err("other weights or images".into()),
+            false => Err("other weights".into()),
         }
     }
 
@@ -188,8 +192,8 @@ impl Spread<'_> {
         }
     }
 
-    /// Whether a layer's weights are the model's and its images the items' inputs.
-    fn same_images(&self, together: &Node) -> bool {
+    /// Whether a layer's weights are the model's, for as many images as items.
+    fn same_weights(&self, together: &Node) -> bool {
         let Op::Conv(images) = &together.op else {
             return true;
         };
@@ -215,7 +219,6 @@ impl Spread<'_> {
             },
             _ => return false,
         };
-        let inputs = (0..items as usize).flat_map(|item| self.inputs(item));
-        *images == wanted && together.inputs.iter().copied().eq(inputs)
+        *images == wanted
     }
 }

@@ -14,26 +14,27 @@
 //! out of the manifest, writes them, and enters them last: a crash leaves a bundle without keys,
 //! never one with half of them.
 
-use std::fs;
+mod batch;
+mod create;
+mod error;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_circuit::commitment::{Domain, commit, digit_words};
-use haloracle_circuit::{
-    CompileError, Lowered, Shape, compile, compile_batch, field, reopen, reopen_batch,
-};
+use haloracle_circuit::{Lowered, compile, field, reopen, reopen_batch};
 use haloracle_model::IntegerModel;
-use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, FileError, keccak};
 use crate::key::VerifyingKey;
 use crate::keys::{Keys, SetupError};
-use crate::layout::Layout;
 use crate::manifest::{self, Manifest, hex_hash};
 use crate::onchain::{BatchKey, OnChain};
 use crate::srs::Srs;
+
+pub use create::BundleParts;
+pub use error::BundleError;
 
 const KEY_FILES: [&str; 3] = ["vk.bin", "srs.bin", "onchain.json"];
 
@@ -70,78 +71,6 @@ const SECRET_FILE: &str = "secret.json";
 #[serde(deny_unknown_fields)]
 struct Secret {
     model_salt: String,
-}
-
-/// What `compile` puts into a bundle.
-#[derive(Clone, Copy, Debug)]
-pub struct BundleParts<'a> {
-    /// The integer model.
-    pub model: &'a IntegerModel,
-    /// The shape to lower it to; `None` takes the one that suits it.
-    pub shape: Option<Shape>,
-    /// The ONNX file it came from.
-    pub onnx: &'a [u8],
-    /// Accuracy report for programs.
-    pub report_json: &'a [u8],
-    /// Accuracy report for people.
-    pub report_html: &'a [u8],
-}
-
-/// Why a bundle cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BundleError {
-    /// Reading or writing failed.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The directory is in the way.
-    #[error("`{}` exists already; remove it or choose another place", .0.display())]
-    Exists(PathBuf),
-    /// Not a bundle, or damaged.
-    #[error("bundle `{}`: {what}", .dir.display())]
-    Damaged {
-        /// The bundle.
-        dir: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// No circuit for so many inputs.
-    #[error(
-        "bundle `{}` has no circuit for batches of {items}: {}",
-        .dir.display(),
-        have(.batches)
-    )]
-    NoBatch {
-        /// The bundle.
-        dir: PathBuf,
-        /// The number asked for.
-        items: u32,
-        /// The numbers that there are.
-        batches: Vec<u32>,
-    },
-    /// A number of inputs that no batch may have, or one that is given twice.
-    #[error("a batch of {0} inputs: give each number once, from 2 to {MAX_BATCH}")]
-    BatchSize(u32),
-    /// Keys were not made yet.
-    #[error("bundle `{}` has no keys yet: run `haloracle setup` on it", .0.display())]
-    NoKeys(PathBuf),
-    /// A salt that no commitment can be made under.
-    #[error("the salt of the weights is not below the field's modulus")]
-    Salt,
-    /// The model does not fit the machine.
-    #[error(transparent)]
-    Lower(#[from] CompileError),
-    /// Key generation failed.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-}
-
-fn have(batches: &[u32]) -> String {
-    let numbers: Vec<String> = batches.iter().map(u32::to_string).collect();
-    match numbers.is_empty() {
-        true => "compile the model with --batch".into(),
-        false => format!("there are {}", numbers.join(", ")),
-    }
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, FileError> {
@@ -187,137 +116,6 @@ fn checked_file(dir: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, 
 }
 
 impl Bundle {
-    /// Lowers the model and writes a new bundle without keys.
-    ///
-    /// # Errors
-    /// A model that does not fit; a directory that exists; a full disk.
-    pub fn create(dir: &Path, parts: BundleParts<'_>) -> Result<Self, BundleError> {
-        let program = compile(parts.model, parts.shape)?;
-        Self::create_lowered(dir, parts, program)
-    }
-
-    /// [`Self::create`] of a model that was lowered before, by [`compile`].
-    ///
-    /// # Errors
-    /// A directory that exists; a full disk.
-    pub fn create_lowered(
-        dir: &Path,
-        parts: BundleParts<'_>,
-        program: Lowered,
-    ) -> Result<Self, BundleError> {
-        Self::create_batched(dir, parts, program, &[])
-    }
-
-    /// [`Self::create_lowered`] with circuits that answer several inputs at once, from
-    /// [`compile_batch`] in the program's shape.
-    ///
-    /// # Errors
-    /// As [`Self::create_lowered`]; a number of inputs that no batch may have.
-    pub fn create_batched(
-        dir: &Path,
-        parts: BundleParts<'_>,
-        program: Lowered,
-        batches: &[Lowered],
-    ) -> Result<Self, BundleError> {
-        let salt = field::to_word(&Fr::random(OsRng));
-        Self::build(dir, parts, program, batches, &salt)
-    }
-
-    /// [`Self::create`] with a given salt for private weights, where a bundle must come out the
-    /// same twice: fixtures. Weights behind a salt that somebody knows can be guessed and tested.
-    ///
-    /// # Errors
-    /// As [`Self::create`]; a salt that is no field element.
-    pub fn create_salted(
-        dir: &Path,
-        parts: BundleParts<'_>,
-        model_salt: &[u8; 32],
-    ) -> Result<Self, BundleError> {
-        if field::from_word(model_salt).is_none() {
-            return Err(BundleError::Salt);
-        }
-        let program = compile(parts.model, parts.shape)?;
-        Self::build(dir, parts, program, &[], model_salt)
-    }
-
-    fn build(
-        dir: &Path,
-        parts: BundleParts<'_>,
-        program: Lowered,
-        batches: &[Lowered],
-        model_salt: &[u8; 32],
-    ) -> Result<Self, BundleError> {
-        if dir.exists() {
-            return Err(BundleError::Exists(dir.to_owned()));
-        }
-        let mut contents: Vec<(String, Vec<u8>)> = vec![
-            ("model.json".into(), json(parts.model)?),
-            (
-                LAYOUT_FILE.into(),
-                json(&Layout::new(parts.model, &program))?,
-            ),
-            ("report.json".into(), parts.report_json.to_vec()),
-            ("report.html".into(), parts.report_html.to_vec()),
-        ];
-        let mut sizes = Vec::new();
-        for batch in batches {
-            let items = u32::try_from(batch.items()).unwrap_or(u32::MAX);
-            let fits = (2..=MAX_BATCH).contains(&items) && batch.shape() == program.shape();
-            if !fits || sizes.contains(&items) {
-                return Err(BundleError::BatchSize(items));
-            }
-            sizes.push(items);
-            let layout = json(&Layout::new(parts.model, batch))?;
-            contents.push((batch_file(items, LAYOUT_FILE), layout));
-        }
-        sizes.sort_unstable();
-        if parts.model.privacy.weights {
-            let secret = Secret {
-                model_salt: format!("0x{}", hex::encode(model_salt)),
-            };
-            contents.push((SECRET_FILE.into(), json(&secret)?));
-        }
-        let mut manifest = Manifest::new(COMPILER_VERSION, program.shape(), parts.onnx);
-        manifest.batches = sizes;
-        for (name, bytes) in &contents {
-            manifest.enter(name, bytes);
-        }
-        let io = |action, path: &Path| {
-            let path = path.to_owned();
-            move |source| FileError {
-                action,
-                path,
-                source,
-            }
-        };
-        let parent = match dir.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(parent).map_err(io("create", parent))?;
-        let building = tempfile::Builder::new()
-            .prefix(".bundle-")
-            .tempdir_in(parent)
-            .map_err(io("create", parent))?;
-        for items in &manifest.batches {
-            let folder = building.path().join(batch_file(*items, ""));
-            fs::create_dir_all(&folder).map_err(io("create", &folder))?;
-        }
-        for (name, bytes) in &contents {
-            files::write_atomic(&building.path().join(name), bytes)?;
-        }
-        write_manifest(building.path(), &manifest)?;
-        let sync = |folder: &Path| fs::File::open(folder).and_then(|folder| folder.sync_all());
-        fs::rename(building.path(), dir).map_err(io("create", dir))?;
-        sync(parent).map_err(io("create", dir))?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            manifest,
-            model: Arc::new(parts.model.clone()),
-            program,
-        })
-    }
-
     /// Opens a bundle: checks the manifest and every small file against it, and lowers the model.
     /// The SRS and the key are checked where they are read.
     ///
@@ -439,49 +237,6 @@ impl Bundle {
         &self.manifest.onnx_hash
     }
 
-    /// Numbers of inputs that a proof may answer at once, besides one, ascending.
-    pub fn batches(&self) -> &[u32] {
-        &self.manifest.batches
-    }
-
-    /// The smallest batch that holds `count` inputs, if any does.
-    pub fn batch_for(&self, count: usize) -> Option<u32> {
-        let mut batches = self.manifest.batches.iter().copied();
-        batches.find(|items| *items as usize >= count)
-    }
-
-    /// What the lowering made of `items` inputs.
-    ///
-    /// # Errors
-    /// No circuit for so many inputs, or damage.
-    pub fn batch_layout(&self, items: u32) -> Result<Layout, BundleError> {
-        self.has_batch(items)?;
-        let name = batch_file(items, LAYOUT_FILE);
-        serde_json::from_slice(&self.file(&name)?)
-            .map_err(|error| self.damaged(format!("{name}: {error}")))
-    }
-
-    /// Largest circuit of the bundle: log2 of its rows.
-    ///
-    /// # Errors
-    /// Damage.
-    pub fn largest_k(&self) -> Result<u32, BundleError> {
-        let batches = self.batches().iter();
-        let sizes = batches.map(|items| self.batch_layout(*items).map(|layout| layout.k));
-        sizes.fold(Ok(self.program.k()), |largest, k| Ok(largest?.max(k?)))
-    }
-
-    fn has_batch(&self, items: u32) -> Result<(), BundleError> {
-        if self.manifest.batches.contains(&items) {
-            return Ok(());
-        }
-        Err(BundleError::NoBatch {
-            dir: self.dir.clone(),
-            items,
-            batches: self.manifest.batches.clone(),
-        })
-    }
-
     /// Names of the files that setup makes.
     fn key_files(&self) -> Vec<String> {
         let batches = self.manifest.batches.iter();
@@ -580,57 +335,6 @@ impl Bundle {
             return Err(self.damaged("onchain.json is not what the bundle's files say".into()));
         }
         Ok(derived)
-    }
-
-    /// Makes the key of the batches of `items` inputs anew, audited, and compares it with the
-    /// bundle's.
-    ///
-    /// # Errors
-    /// No circuit for so many inputs; [`BundleError::Damaged`] if the keys differ.
-    pub fn check_batch_key(&self, items: u32) -> Result<VerifyingKey, BundleError> {
-        self.has_batch(items)?;
-        let program = compile_batch(&self.model, items as usize, self.program.shape())?;
-        let derived = Keys::derive_verifying(&program, &self.batch_srs(items)?)?;
-        if self.batch_verifying_key(items)? != derived {
-            let name = batch_file(items, "vk.bin");
-            return Err(self.damaged(format!(
-                "{name} is not the key of model.json: run setup again"
-            )));
-        }
-        Ok(derived)
-    }
-
-    /// The verifying key of the batches of `items` inputs.
-    ///
-    /// # Errors
-    /// No circuit for so many inputs, no keys yet, or damage.
-    pub fn batch_verifying_key(&self, items: u32) -> Result<VerifyingKey, BundleError> {
-        self.has_batch(items)?;
-        let name = batch_file(items, "vk.bin");
-        VerifyingKey::from_data(&self.file(&name)?)
-            .map_err(|error| self.damaged(format!("{name}: {error}")))
-    }
-
-    /// The SRS, truncated to the circuit of `items` inputs.
-    ///
-    /// # Errors
-    /// As [`Self::batch_verifying_key`].
-    pub fn batch_srs(&self, items: u32) -> Result<Srs, BundleError> {
-        self.has_batch(items)?;
-        let name = batch_file(items, "srs.bin");
-        Srs::from_bytes(&self.file(&name)?)
-            .map_err(|error| self.damaged(format!("{name}: {error}")))
-    }
-
-    /// Loads the keys for proving and verifying batches of `items` inputs.
-    ///
-    /// # Errors
-    /// As [`Self::keys`]; no circuit for so many inputs.
-    pub fn batch_keys(&self, items: u32) -> Result<Keys, BundleError> {
-        let verifying = self.batch_verifying_key(items)?;
-        let srs = self.batch_srs(items)?;
-        let program = reopen_batch(&self.model, items as usize, self.program.shape())?;
-        self.assemble(program, srs, verifying, &batch_file(items, "vk.bin"))
     }
 
     /// The truncated SRS.
