@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    AgentCommand, BenchArgs, CompileArgs, CostArgs, DemoArgs, DeployArgs, DevnetArgs, FixturesArgs,
-    InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs, ProveArgs, RegisterArgs, RequestArgs,
-    SetupArgs, SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
+    AgentCommand, BenchArgs, CompileArgs, CostArgs, DemoArgs, DemoL2Args, DeployArgs, DevnetArgs,
+    FixturesArgs, InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs, ProveArgs, RegisterArgs,
+    RequestArgs, SetupArgs, SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
 };
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -70,6 +70,9 @@ enum Command {
     Devnet(DevnetArgs),
     /// Show the whole way of a request on a local chain, and forged proofs being rejected
     Demo(DemoArgs),
+    /// Show a batch settled on an OP-stack chain and its root carried to the base chain
+    #[command(name = "demo-l2")]
+    DemoL2(DemoL2Args),
     /// Remake the committed verifier and test fixtures
     #[command(hide = true)]
     Fixtures(FixturesArgs),
@@ -107,6 +110,7 @@ impl Cli {
             Command::Bench(args) => args.run(ui),
             Command::Devnet(args) => args.run(ui),
             Command::Demo(args) => args.run(ui),
+            Command::DemoL2(args) => args.run(ui),
             Command::Fixtures(args) => args.run(ui),
         }
     }
