@@ -4,7 +4,8 @@
 //! `tests/abi.rs` compares its selectors with what forge builds. [`statement`] is the Rust side
 //! of the one definition of request id, tag and public inputs; `tests/hub.rs` compares it with a
 //! deployed hub. [`batch`] does the same for proofs about many requests, `tests/batch.rs` compares
-//! it with a deployed settler. [`authorisation`] is what the subject of private inputs signs.
+//! it with a deployed settler. [`l1_fee`] is what an OP-stack chain asks for a transaction's data.
+//! [`authorisation`] is what the subject of private inputs signs.
 //!
 //! Layers: this crate imports nothing of the workspace.
 
@@ -12,6 +13,7 @@ pub mod authorisation;
 pub mod batch;
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 pub mod bindings;
+pub mod l1_fee;
 pub mod statement;
 
 pub use bindings::{
