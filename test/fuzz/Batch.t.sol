@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IBatchSettler} from "../../contracts/interfaces/IBatchSettler.sol";
+import {BatchStatement} from "../../contracts/libraries/BatchStatement.sol";
 import {ResultTree} from "../../contracts/libraries/ResultTree.sol";
 import {State} from "../../contracts/types/Types.sol";
 import {BatchTest} from "../base/BatchTest.sol";
@@ -23,7 +24,62 @@ contract BatchFuzzTest is BatchTest {
             leaves[i] = keccak256(abi.encode(seed, i));
         }
         bytes32 expected = plainRoot(leaves);
+        _dirty();
         assertEq(ResultTree.root(leaves), expected);
+    }
+
+    /// Memory that was never allocated is not zero for long.
+    function testFuzz_leaf_doesNotReadDirtyMemory(
+        uint256 chainId,
+        address at,
+        uint256 id,
+        ResultTree.Result memory result
+    ) public pure {
+        bytes memory fields = abi.encode(
+            chainId,
+            at,
+            id,
+            result.index,
+            result.requestId,
+            result.payee,
+            result.status,
+            result.inputDigest,
+            result.outputDigest
+        );
+        bytes32 expected = keccak256(bytes.concat(hex"00", fields));
+        _dirty();
+        assertEq(ResultTree.leaf(chainId, at, id, result), expected);
+    }
+
+    function testFuzz_tag_doesNotReadDirtyMemory(uint256[] memory ids, address paid, bytes32 key)
+        public
+        view
+    {
+        vm.assume(ids.length != 0);
+        bytes32 expected = batchTag(block.chainid, address(this), key, ids, one(paid));
+        assertEq(this.dirtyTag(key, ids, one(paid)), expected);
+    }
+
+    function dirtyTag(bytes32 key, uint256[] calldata ids, address[] calldata payees)
+        external
+        view
+        returns (bytes32)
+    {
+        uint256[] memory copied = ids;
+        _dirty();
+        return BatchStatement.tag(address(this), key, copied, payees);
+    }
+
+    /// @dev All ones in scratch space and far beyond what is allocated.
+    function _dirty() private pure {
+        assembly {
+            mstore(0x00, not(0))
+            mstore(0x20, not(0))
+            let start := mload(0x40)
+            for { let i := 0 } lt(i, 0x4000) { i := add(i, 0x20) } {
+                mstore(add(start, i), not(0))
+            }
+        }
     }
 
     /// Whatever the mixture of payees, fees and shares: every coin is paid once, to whom it is due.
