@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-
-import {Escrow} from "./Escrow.sol";
-import {IEscrow} from "./interfaces/IEscrow.sol";
+import {HubRecords} from "./HubRecords.sol";
 import {IHalo2Verifier} from "./interfaces/IHalo2Verifier.sol";
 import {IInferenceConsumer} from "./interfaces/IInferenceConsumer.sol";
 import {IInferenceHub} from "./interfaces/IInferenceHub.sol";
@@ -18,6 +15,7 @@ import {
     InputModes,
     ModelPolicy,
     ModelTerms,
+    Modes,
     Request,
     RequestOptions,
     State
@@ -26,22 +24,13 @@ import {
 /// @title Requests, settlement and delivery of verified inferences
 /// @notice No owner, no pause, no upgrade. A request is settled once; its state changes before
 /// anything leaves. Delivery to the consumer is apart from settlement and cannot undo it.
-contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
-    /// @dev One slot. `timestamp` is, while open, when an announced cancellation takes effect
-    /// (0: none announced); once verified, when that was. 32 bits of seconds last until 2106;
-    /// later deadlines are rejected.
-    struct Record {
-        State state;
-        Delivery delivery;
-        uint16 ownerShareBps;
-        uint32 timestamp;
-        uint32 deadline;
-        address payee;
-    }
-
+contract InferenceHub is HubRecords {
     /// @notice Seconds between the announcement of a cancellation and its effect: an operator
     /// that has already paid for the proof can still be paid.
     uint256 public constant CANCEL_DELAY = 60;
+    /// @notice Seconds after deadline or cancellation in which a result of a posted root can be
+    /// claimed, for requests that allow `Modes.ROOT`.
+    uint256 public constant ROOT_GRACE = 1 hours;
     /// @notice Furthest deadline of a request, in seconds from now: no fee is locked for longer.
     uint256 public constant MAX_LIFETIME = Requests.MAX_LIFETIME;
     /// @notice Most gas a callback may have: it must fit any block beside the verification.
@@ -56,23 +45,20 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     IModelRegistry public immutable registry;
     /// @inheritdoc IInferenceHub
     IVerifierRouter public immutable router;
-    /// @inheritdoc IInferenceHub
-    IEscrow public immutable escrow;
 
     /// @inheritdoc IInferenceHub
     mapping(address consumer => uint64) public nonceOf;
 
-    mapping(uint256 id => Record) private _records;
-    mapping(uint256 id => bytes32) private _outputHashes;
-
     /// @param registry_ Where models are registered.
     /// @param router_ Where their routes lead; must be the registry's own.
-    constructor(IModelRegistry registry_, IVerifierRouter router_) {
+    /// @param modules_ Settlement modules, see `HubRecords`.
+    constructor(IModelRegistry registry_, IVerifierRouter router_, address[] memory modules_)
+        HubRecords(modules_)
+    {
         IVerifierRouter ofRegistry = registry_.router();
         if (ofRegistry != router_) revert RouterMismatch(ofRegistry, router_);
         registry = registry_;
         router = router_;
-        escrow = new Escrow();
     }
 
     /// @inheritdoc IInferenceHub
@@ -116,18 +102,15 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         Record storage record = _open(id);
         if (_cancelled(record)) revert NotOpen(id, State.Cancelled);
         if (block.timestamp > request.deadline) revert DeadlinePassed(id, request.deadline);
+        if (request.modes & Modes.SINGLE == 0) revert ModeNotAllowed(id, request.modes);
         if (payee == address(0)) revert ZeroPayee();
 
         ModelTerms memory terms = registry.termsOf(request.modelId);
         uint256[] memory instances = _instances(id, request, terms, payee, input, output);
-        if (!_proves(request.modelId, terms, instances, proof)) revert InvalidProof(id);
+        if (!_proves(terms, instances, proof)) revert InvalidProof(id);
 
-        uint256 status = _statusOf(terms, output);
-        record.state = State.Verified;
-        record.timestamp = uint32(block.timestamp);
-        record.payee = payee;
-        _outputHashes[id] = keccak256(output);
-        emit Verified(id, payee, status, output);
+        uint256 status = _statusOf(terms.outputSlotBits, output);
+        _verify(id, _wordOf(id), payee, false, output, status);
         _pay(id, record.ownerShareBps, terms.owner, payee);
         if (request.callbackGas != 0) _deliver(id, record, request, status, output);
     }
@@ -141,7 +124,7 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
             revert NothingToDeliver(id, delivery);
         }
         if (keccak256(output) != _outputHashes[id]) revert OutputMalformed(id);
-        uint256 status = _statusOf(registry.termsOf(request.modelId), output);
+        uint256 status = _statusOf(registry.termsOf(request.modelId).outputSlotBits, output);
         _deliver(id, record, request, status, output);
     }
 
@@ -149,7 +132,8 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
     function expire(Request calldata request) external {
         uint256 id = requestIdOf(request);
         Record storage record = _open(id);
-        if (block.timestamp <= request.deadline) revert DeadlineNotPassed(id, request.deadline);
+        uint256 last = request.deadline + _grace(request);
+        if (block.timestamp <= last) revert DeadlineNotPassed(id, last);
         _refund(id, record, State.Expired, request.refundTo);
     }
 
@@ -168,7 +152,8 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         uint256 id = requestIdOf(request);
         Record storage record = _open(id);
         if (record.timestamp == 0) revert CancelNotRequested(id);
-        if (!_cancelled(record)) revert CancelTooEarly(id, record.timestamp);
+        uint256 effectiveAt = record.timestamp + _grace(request);
+        if (block.timestamp < effectiveAt) revert CancelTooEarly(id, effectiveAt);
         _refund(id, record, State.Cancelled, request.refundTo);
     }
 
@@ -310,14 +295,11 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         return policy.ownerShareBps;
     }
 
-    function _proves(
-        uint256 modelId,
-        ModelTerms memory terms,
-        uint256[] memory instances,
-        bytes calldata proof
-    ) private view returns (bool) {
-        // The verifier reads its key from this contract: another code, another statement.
-        if (terms.vk.codehash != terms.vkCodeHash) revert VerifyingKeyChanged(modelId);
+    function _proves(ModelTerms memory terms, uint256[] memory instances, bytes calldata proof)
+        private
+        view
+        returns (bool)
+    {
         return IHalo2Verifier(router.verifierOf(terms.route)).verify(terms.vk, instances, proof);
     }
 
@@ -329,8 +311,12 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
 
     /// @dev Whether an open request's announced cancellation has taken effect.
     function _cancelled(Record storage record) private view returns (bool) {
-        uint256 effectiveAt = record.timestamp;
-        return effectiveAt != 0 && block.timestamp >= effectiveAt;
+        return _cancelledBy(record.timestamp, block.timestamp);
+    }
+
+    /// @dev Seconds that a refund waits for the claim of a result that was proved in time.
+    function _grace(Request calldata request) private pure returns (uint256) {
+        return request.modes & Modes.ROOT == 0 ? 0 : ROOT_GRACE;
     }
 
     /// @dev Public inputs of a settlement: from the request, the registry and checked words; of
@@ -359,13 +345,5 @@ contract InferenceHub is IInferenceHub, ReentrancyGuardTransient {
         for (uint256 i = 0; i < output.length; i += 32) {
             if (uint256(bytes32(output[i:])) >> WORD_BITS != 0) revert OutputMalformed(id);
         }
-    }
-
-    function _statusOf(ModelTerms memory terms, bytes calldata output)
-        private
-        pure
-        returns (uint256)
-    {
-        return uint256(bytes32(output)) & ((1 << terms.outputSlotBits) - 1);
     }
 }

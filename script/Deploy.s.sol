@@ -4,13 +4,15 @@ pragma solidity ^0.8.28;
 import {Script, console2} from "forge-std/Script.sol";
 import {VmSafe} from "forge-std/Vm.sol";
 
+import {BatchSettler} from "../contracts/BatchSettler.sol";
 import {InferenceHub} from "../contracts/InferenceHub.sol";
 import {ModelRegistry} from "../contracts/ModelRegistry.sol";
 import {VerifierRouter} from "../contracts/VerifierRouter.sol";
 import {IHalo2Verifier} from "../contracts/interfaces/IHalo2Verifier.sol";
 import {Verifiers} from "./Verifiers.sol";
 
-/// @title Deploys verifiers, router, registry, hub and escrow; writes deployments/CHAIN.json
+/// @title Deploys verifiers, router, registry, settler, hub and escrow;
+/// writes deployments/CHAIN.json
 /// @notice ```sh
 /// forge script script/Deploy.s.sol --rpc-url URL --broadcast --account NAME --sender ADDRESS
 /// ```
@@ -34,6 +36,7 @@ contract Deploy is Script {
         Route[] routes;
         VerifierRouter router;
         ModelRegistry registry;
+        BatchSettler settler;
         InferenceHub hub;
     }
 
@@ -76,7 +79,12 @@ contract Deploy is Script {
             routes[i].route = d.router.activate(address(routes[i].verifier));
         }
         d.registry = new ModelRegistry(d.router);
-        d.hub = new InferenceHub(d.registry, d.router);
+        // The settler names its hub, which comes next and checks that it is the one named.
+        address next = vm.computeCreateAddress(deployer, vm.getNonce(deployer) + 1);
+        d.settler = new BatchSettler(next, d.registry);
+        address[] memory modules = new address[](1);
+        modules[0] = address(d.settler);
+        d.hub = new InferenceHub(d.registry, d.router, modules);
         if (owner != deployer) d.router.transferOwnership(owner);
     }
 
@@ -92,6 +100,7 @@ contract Deploy is Script {
         vm.serializeAddress(key, "router", address(d.router));
         vm.serializeAddress(key, "registry", address(d.registry));
         vm.serializeAddress(key, "hub", address(d.hub));
+        vm.serializeAddress(key, "settler", address(d.settler));
         vm.serializeAddress(key, "escrow", address(d.hub.escrow()));
         vm.serializeAddress(key, "owner", owner);
         vm.serializeAddress(key, "guardian", guardian);

@@ -9,7 +9,7 @@ import {CreditToken} from "./CreditToken.sol";
 import {InferenceConsumer} from "./InferenceConsumer.sol";
 import {RiskBounds, RiskPolicy} from "./RiskPolicy.sol";
 import {IInferenceHub} from "../interfaces/IInferenceHub.sol";
-import {InputModes, OutputField, RequestOptions, Schema} from "../types/Types.sol";
+import {InputModes, Modes, OutputField, RequestOptions, Schema} from "../types/Types.sol";
 
 /// @notice A ratio that the manager fills into the model's input.
 /// @param feature Position in the input.
@@ -241,6 +241,7 @@ contract CollateralManager is InferenceConsumer, RiskPolicy, ReentrancyGuardTran
                 refundTo: msg.sender,
                 deadline: uint64(block.timestamp) + ANSWER_TIME,
                 callbackGas: CALLBACK_GAS,
+                modes: Modes.DEFAULT,
                 userData: _snapshot(account)
             })
         );

@@ -71,12 +71,14 @@ interface IInferenceHub {
     error InsufficientCallbackGas(uint256 id, uint256 required);
     /// @notice More callback gas asked for than a block can be expected to fit.
     error CallbackGasTooHigh(uint256 asked, uint256 max);
+    /// @notice No settlement mode has such a bit.
+    error BadModes(uint8 modes);
+    /// @notice The consumer does not allow this way of settling its request.
+    error ModeNotAllowed(uint256 id, uint8 modes);
     /// @notice The model's route is in service.
     error RouteNotStopped(uint256 id);
     /// @notice Announcing again would change nothing.
     error CancelAlreadyRequested(uint256 id, uint256 effectiveAt);
-    /// @notice The verifying-key contract does not hold the pinned code.
-    error VerifyingKeyChanged(uint256 modelId);
     /// @notice A top-up without value.
     error NothingSent();
     /// @notice The registry checks keys against another router than the hub would ask.
@@ -86,7 +88,7 @@ interface IInferenceHub {
     /// @dev The caller is the consumer: the only one called back, the only one that may cancel.
     /// @param modelId A registered model that is open for requests.
     /// @param input Fixed-point integers in the units of the model's schema, inside its box.
-    /// @param options Deadline, callback gas, refund address, user data.
+    /// @param options Deadline, callback gas, refund address, settlement modes, user data.
     /// @return id Hash of the request, see `requestIdOf`.
     function requestInference(
         uint256 modelId,
@@ -102,7 +104,7 @@ interface IInferenceHub {
     /// @param modelId A registered model with private inputs that is open for requests.
     /// @param commitment Salted Poseidon commitment to the values, a scalar field element.
     /// @param subject Whose values these are; an account that can sign, by ERC-1271 too.
-    /// @param options Deadline, callback gas, refund address, user data.
+    /// @param options Deadline, callback gas, refund address, settlement modes, user data.
     /// @return id Hash of the request, see `requestIdOf`.
     function requestPrivateInference(
         uint256 modelId,
@@ -135,6 +137,8 @@ interface IInferenceHub {
     function deliver(Request calldata request, bytes calldata output) external;
 
     /// @notice Refunds a request whose deadline has passed. Anyone may call.
+    /// @dev Of a request that allows `Modes.ROOT`, only an hour later: a result may have been
+    /// proved in time and is still to be claimed. `finalizeCancel` waits as long, too.
     function expire(Request calldata request) external;
 
     /// @notice Announces cancellation; it takes effect after `CANCEL_DELAY` seconds.

@@ -6,10 +6,13 @@ import {ModelPolicy, ModelSpec, ModelTerms, Schema} from "../types/Types.sol";
 
 /// @title Registry of immutable model versions
 interface IModelRegistry {
-    /// @notice A model version exists from now on; `vk` and `schema` hold its data.
+    /// @notice A model version exists from now on; `data` holds its verifying key and schema.
     event ModelRegistered(
-        uint256 indexed modelId, address indexed owner, ModelSpec spec, address vk, address schema
+        uint256 indexed modelId, address indexed owner, ModelSpec spec, address data
     );
+    /// @notice Batches of up to `items` of the model can be settled from now on; `vk` holds the
+    /// key.
+    event BatchKeyAdded(uint256 indexed modelId, uint256 items, address vk);
     /// @notice `policy` holds for requests from now on.
     event PolicyChanged(uint256 indexed modelId, ModelPolicy policy);
 
@@ -21,6 +24,16 @@ interface IModelRegistry {
     error NotOwner(uint256 modelId, address caller);
     /// @notice The verifying-key data is not what the description names.
     error VkHashMismatch(bytes32 expected, bytes32 got);
+    /// @notice The description is not the registered model's.
+    error SpecMismatch(uint256 modelId);
+    /// @notice The description names fewer batch keys.
+    error NoSuchBatchKey(uint256 modelId, uint256 index);
+    /// @notice The key is there: it cannot be another one.
+    error BatchKeyAlreadyAdded(uint256 modelId, uint256 items);
+    /// @notice The model has no batch circuit of this size, or nobody added its key yet.
+    error UnknownBatchKey(uint256 modelId, uint256 items);
+    /// @notice Batch keys must have 2 to 256 items, each more than the one before.
+    error BadBatchSize(uint256 index, uint256 items);
     /// @notice The schema is not what the description names.
     error SchemaHashMismatch(bytes32 expected, bytes32 got);
     /// @notice The verifying-key data is not well-formed.
@@ -60,6 +73,20 @@ interface IModelRegistry {
         ModelPolicy calldata policy
     ) external returns (uint256 modelId);
 
+    /// @notice Stores the data of one of a model's batch keys. Anyone may: the model's id pins it.
+    /// @dev The key is checked like that of single requests, for as many instances as the batch's
+    /// items have.
+    /// @param spec Description of the model, as in `ModelRegistered`.
+    /// @param index Which of `spec.batchKeys`.
+    /// @param vkData Its verifying-key data.
+    /// @return vk Contract holding the data.
+    function addBatchKey(
+        uint256 modelId,
+        ModelSpec calldata spec,
+        uint256 index,
+        bytes calldata vkData
+    ) external returns (address vk);
+
     /// @notice Replaces the policy of a model, for new requests only.
     function setPolicy(uint256 modelId, ModelPolicy calldata policy) external;
 
@@ -81,11 +108,16 @@ interface IModelRegistry {
     /// @notice Encoding of inputs and outputs.
     function schemaOf(uint256 modelId) external view returns (Schema memory);
 
-    /// @notice Contract holding the verifying-key data, with the code hash pinned at registration.
-    function vkOf(uint256 modelId) external view returns (address vk, bytes32 codeHash);
+    /// @notice Contract holding the verifying-key data, at its start, and the data's hash, which
+    /// the model's id pins.
+    function vkOf(uint256 modelId) external view returns (address vk, bytes32 vkHash);
 
     /// @notice Everything a settlement needs, in one call.
     function termsOf(uint256 modelId) external view returns (ModelTerms memory);
+
+    /// @notice The same for batches of the circuit with `items` items: `vk` and `vkHash` are those
+    /// of its batch key.
+    function batchTermsOf(uint256 modelId, uint256 items) external view returns (ModelTerms memory);
 
     /// @notice Packs raw inputs into canonical public words; reverts `OutOfDomain` outside the box
     /// and `PrivateInputs` where inputs are private.

@@ -23,6 +23,7 @@ library Requests {
         if (options.callbackGas > MAX_CALLBACK_GAS) {
             revert IInferenceHub.CallbackGasTooHigh(options.callbackGas, MAX_CALLBACK_GAS);
         }
+        if (options.modes & ~Modes.ALL != 0) revert IInferenceHub.BadModes(options.modes);
     }
 
     /// @notice The caller's request on public `words`, after `check`.
@@ -68,7 +69,7 @@ library Requests {
         request.deadline = options.deadline;
         request.fee = uint96(msg.value);
         request.callbackGas = options.callbackGas;
-        request.modes = Modes.SINGLE;
+        request.modes = options.modes == 0 ? Modes.DEFAULT : options.modes;
         request.userData = options.userData;
     }
 }

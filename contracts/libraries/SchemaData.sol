@@ -18,11 +18,13 @@ import {DataContract} from "./DataContract.sol";
 ///   8   2   input words; 1 where inputs are private: their commitment
 ///  10   2   output words
 ///  12  32   route
-///  44  32   code hash of the verifying-key contract
-///  76  32   commitment to private weights, or zero
-/// 108   9   per feature: lo (4), hi (4), decimals (1)
+///  44  32   commitment to private weights, or zero
+///  76   9   per feature: lo (4), hi (4), decimals (1)
 ///   …   9   per output: zeroPoint (4), multiplier (4), decimals (1)
 /// ```
+/// It is the last part of a data contract: readers take the contract and where the schema starts,
+/// `at`, in bytes of data.
+///
 /// Packing of words: equal slots, first value in the lowest bits, at most 253 bits of a word, so
 /// that every word is below the scalar field and has one meaning.
 library SchemaData {
@@ -42,9 +44,8 @@ library SchemaData {
 
     uint256 private constant ENTRY_BYTES = 9;
     uint256 private constant ROUTE_AT = 12;
-    uint256 private constant CODE_HASH_AT = 44;
-    uint256 private constant COMMITMENT_AT = 76;
-    uint256 private constant ENTRIES_AT = 108;
+    uint256 private constant COMMITMENT_AT = 44;
+    uint256 private constant ENTRIES_AT = 76;
 
     /// @notice The fixed-size part of the data.
     struct Header {
@@ -57,7 +58,6 @@ library SchemaData {
         uint256 inputWords;
         uint256 outputWords;
         bytes32 route;
-        bytes32 vkCodeHash;
         bytes32 modelCommitment;
     }
 
@@ -133,25 +133,19 @@ library SchemaData {
     }
 
     /// @notice Reads the header.
-    function readHeader(address pointer) internal view returns (Header memory header) {
-        return _header(DataContract.load(pointer, 0, ENTRIES_AT));
+    function readHeader(address pointer, uint256 at) internal view returns (Header memory header) {
+        return _header(DataContract.load(pointer, at, ENTRIES_AT));
     }
 
     /// @notice Reads the route alone.
-    function readRoute(address pointer) internal view returns (bytes32 route) {
-        bytes memory data = DataContract.load(pointer, ROUTE_AT, 32);
-        return bytes32(_load(data, 0));
-    }
-
-    /// @notice Reads the pinned code hash of the verifying-key contract alone.
-    function readCodeHash(address pointer) internal view returns (bytes32 codeHash) {
-        bytes memory data = DataContract.load(pointer, CODE_HASH_AT, 32);
+    function readRoute(address pointer, uint256 at) internal view returns (bytes32 route) {
+        bytes memory data = DataContract.load(pointer, at + ROUTE_AT, 32);
         return bytes32(_load(data, 0));
     }
 
     /// @notice Reads the whole schema.
-    function read(address pointer) internal view returns (Schema memory schema) {
-        bytes memory data = DataContract.load(pointer, 0, DataContract.size(pointer));
+    function read(address pointer, uint256 at) internal view returns (Schema memory schema) {
+        bytes memory data = _load(pointer, at);
         Header memory header = _header(data);
         schema.digitBits = uint8(header.digitBits);
         schema.inputDigits = uint8(header.inputDigits);
@@ -177,13 +171,12 @@ library SchemaData {
 
     /// @notice Checks `input` against the box and packs it, in one pass. Private inputs have no
     /// words: reverts `PrivateInputs`.
-    function pack(address pointer, int32[] calldata input)
+    function pack(address pointer, uint256 at, int32[] calldata input)
         internal
         view
         returns (uint256[] memory words)
     {
-        uint256 length = DataContract.size(pointer);
-        bytes memory data = DataContract.load(pointer, 0, length);
+        bytes memory data = _load(pointer, at);
         Header memory header = _header(data);
         if (header.inputMode != InputModes.PUBLIC_WORDS) revert IModelRegistry.PrivateInputs();
         if (input.length != header.features) {
@@ -204,12 +197,12 @@ library SchemaData {
 
     /// @notice Splits canonical output words into status and fixed-point values. A refusal has no
     /// values: the raw zeros beside it stand for nothing.
-    function decodeOutput(address pointer, bytes calldata output)
+    function decodeOutput(address pointer, uint256 at, bytes calldata output)
         internal
         view
         returns (uint256 status, int256[] memory values)
     {
-        bytes memory data = DataContract.load(pointer, 0, DataContract.size(pointer));
+        bytes memory data = _load(pointer, at);
         Header memory header = _header(data);
         if (output.length != header.outputWords * 32) {
             revert IModelRegistry.WrongOutputLength(header.outputWords * 32, output.length);
@@ -309,7 +302,6 @@ library SchemaData {
             | header.outputWords;
         _store(data, 0, bytes32((widths << 64 | counts) << 160));
         _store(data, ROUTE_AT, header.route);
-        _store(data, CODE_HASH_AT, header.vkCodeHash);
         _store(data, COMMITMENT_AT, header.modelCommitment);
         uint256 entriesAt = ENTRIES_AT;
         // solhint-disable-next-line no-inline-assembly
@@ -332,6 +324,10 @@ library SchemaData {
         return cursor + ENTRY_BYTES;
     }
 
+    function _load(address pointer, uint256 at) private view returns (bytes memory) {
+        return DataContract.load(pointer, at, DataContract.size(pointer) - at);
+    }
+
     function _header(bytes memory data) private pure returns (Header memory header) {
         uint256 sizes = _load(data, 0) >> 160;
         header.digitBits = sizes >> 88;
@@ -343,7 +339,6 @@ library SchemaData {
         header.inputWords = sizes >> 16 & 0xffff;
         header.outputWords = sizes & 0xffff;
         header.route = bytes32(_load(data, ROUTE_AT));
-        header.vkCodeHash = bytes32(_load(data, CODE_HASH_AT));
         header.modelCommitment = bytes32(_load(data, COMMITMENT_AT));
     }
 

@@ -18,7 +18,16 @@ library Statement {
 
     /// @notice Id of `request` at `hub` on this chain.
     function requestId(address hub, Request memory request) internal view returns (uint256) {
-        return uint256(keccak256(abi.encode(REQUEST_V1, block.chainid, hub, request)));
+        return requestIdOn(block.chainid, hub, request);
+    }
+
+    /// @notice Id of `request` at `hub` on chain `chainId`: for readers of another chain's results.
+    function requestIdOn(uint256 chainId, address hub, Request memory request)
+        internal
+        pure
+        returns (uint256)
+    {
+        return uint256(keccak256(abi.encode(REQUEST_V1, chainId, hub, request)));
     }
 
     /// @notice Binds a proof to request `id` and to the one who is paid for it.
@@ -38,12 +47,19 @@ library Statement {
 
     /// @notice Number of public inputs of a model's statements: what its verifying key must say.
     /// @param modelCommitment Commitment to private weights; zero for public models.
-    function instanceCount(bytes32 modelCommitment, uint256 inputWords, uint256 outputWords)
+    /// @param itemWords Input and output words of an item.
+    /// @param items Items of the circuit: one, or those of a batch.
+    function instanceCount(bytes32 modelCommitment, uint256 itemWords, uint256 items)
         internal
         pure
         returns (uint256)
     {
-        return _beforeInput(modelCommitment) + inputWords + outputWords;
+        return beforeItems(modelCommitment) + itemWords * items;
+    }
+
+    /// @notice Public inputs before the first item's words: tag halves, commitment if private.
+    function beforeItems(bytes32 modelCommitment) internal pure returns (uint256) {
+        return modelCommitment == 0 ? TAG_INSTANCES : TAG_INSTANCES + 1;
     }
 
     /// @notice Public inputs for public input words: tag halves (128 bits each, high half first),
@@ -86,7 +102,7 @@ library Statement {
         uint256 inputWords,
         bytes calldata output
     ) private pure returns (uint256[] memory values, uint256 inputAt) {
-        inputAt = _beforeInput(modelCommitment);
+        inputAt = beforeItems(modelCommitment);
         uint256 outputAt = inputAt + inputWords;
         values = new uint256[](outputAt + (output.length >> 5));
         values[0] = uint256(tag_) >> 128;
@@ -100,9 +116,5 @@ library Statement {
                 shl(5, shr(5, output.length))
             )
         }
-    }
-
-    function _beforeInput(bytes32 modelCommitment) private pure returns (uint256) {
-        return modelCommitment == 0 ? TAG_INSTANCES : TAG_INSTANCES + 1;
     }
 }

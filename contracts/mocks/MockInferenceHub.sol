@@ -83,7 +83,7 @@ contract MockInferenceHub is IInferenceHub {
     /// with `Statuses.OUT_OF_DOMAIN` where private inputs lie outside its box.
     function refuse(uint256 id, uint64 status) external {
         uint256 modelId = _records[id].request.modelId;
-        uint256 count = SchemaData.readHeader(_model(modelId).data).outputs;
+        uint256 count = SchemaData.readHeader(_model(modelId).data, 0).outputs;
         _answer(id, packOutput(modelId, status, new uint64[](count)));
         _deliver(id);
     }
@@ -106,7 +106,7 @@ contract MockInferenceHub is IInferenceHub {
         RequestOptions calldata options
     ) external payable returns (uint256 id) {
         address data = _admit(modelId, options);
-        bytes memory words = abi.encodePacked(SchemaData.pack(data, input));
+        bytes memory words = abi.encodePacked(SchemaData.pack(data, 0, input));
         Request memory request = Requests.onWords(modelId, nonceOf[msg.sender]++, options, words);
         return _record(request, words);
     }
@@ -121,7 +121,7 @@ contract MockInferenceHub is IInferenceHub {
         RequestOptions calldata options
     ) external payable returns (uint256 id) {
         address data = _admit(modelId, options);
-        if (SchemaData.readHeader(data).inputMode != InputModes.COMMITMENT) {
+        if (SchemaData.readHeader(data, 0).inputMode != InputModes.COMMITMENT) {
             revert PublicInputs(modelId);
         }
         uint64 nonce = nonceOf[msg.sender]++;
@@ -181,7 +181,7 @@ contract MockInferenceHub is IInferenceHub {
 
     /// @notice As `IModelRegistry.schemaOf`.
     function schemaOf(uint256 modelId) external view returns (Schema memory) {
-        return SchemaData.read(_model(modelId).data);
+        return SchemaData.read(_model(modelId).data, 0);
     }
 
     /// @notice As `IModelRegistry.packInput`.
@@ -190,7 +190,7 @@ contract MockInferenceHub is IInferenceHub {
         view
         returns (uint256[] memory)
     {
-        return SchemaData.pack(_model(modelId).data, input);
+        return SchemaData.pack(_model(modelId).data, 0, input);
     }
 
     /// @notice As `IModelRegistry.decodeOutput`.
@@ -199,7 +199,7 @@ contract MockInferenceHub is IInferenceHub {
         view
         returns (uint256 status, int256[] memory values)
     {
-        return SchemaData.decodeOutput(_model(modelId).data, output);
+        return SchemaData.decodeOutput(_model(modelId).data, 0, output);
     }
 
     /// @inheritdoc IInferenceHub
@@ -263,8 +263,10 @@ contract MockInferenceHub is IInferenceHub {
         bytes calldata output
     ) external view returns (uint256[] memory) {
         bytes32 tag = Statement.tag(requestIdOf(request), payee);
-        if (SchemaData.readHeader(_model(request.modelId).data).inputMode == InputModes.COMMITMENT)
-        {
+        if (
+            SchemaData.readHeader(_model(request.modelId).data, 0).inputMode
+                == InputModes.COMMITMENT
+        ) {
             return Statement.instances(tag, 0, request.inputDigest, output);
         }
         return Statement.instances(tag, 0, input, output);
@@ -288,7 +290,7 @@ contract MockInferenceHub is IInferenceHub {
         view
         returns (bytes memory output)
     {
-        SchemaData.Header memory header = SchemaData.readHeader(_model(modelId).data);
+        SchemaData.Header memory header = SchemaData.readHeader(_model(modelId).data, 0);
         if (outputs.length != header.outputs) {
             revert WrongOutputCount(header.outputs, outputs.length);
         }
@@ -350,7 +352,7 @@ contract MockInferenceHub is IInferenceHub {
 
     function _status(Record storage record) private view returns (uint256) {
         address data = _model(record.request.modelId).data;
-        uint256 bits = SchemaData.outputSlotBits(SchemaData.readHeader(data));
+        uint256 bits = SchemaData.outputSlotBits(SchemaData.readHeader(data, 0));
         return uint256(bytes32(record.output)) & ((1 << bits) - 1);
     }
 

@@ -36,11 +36,13 @@ struct Request {
 /// @param refundTo Receives refunds; zero means the caller.
 /// @param deadline Last timestamp at which the request may be fulfilled.
 /// @param callbackGas Exact gas for the callback; zero means pull only.
+/// @param modes Allowed settlement modes, see `Modes`; zero means `Modes.DEFAULT`.
 /// @param userData Echoed to the consumer.
 struct RequestOptions {
     address refundTo;
     uint64 deadline;
     uint32 callbackGas;
+    uint8 modes;
     bytes32 userData;
 }
 
@@ -97,6 +99,14 @@ struct Schema {
     OutputField[] outputs;
 }
 
+/// @notice The verifying key of a batch circuit: one proof of `items` inputs of one model.
+/// @param items Items of the circuit, from 2 to 256; a batch may hold fewer.
+/// @param vkHash keccak256 of the verifying-key data (k, instance count, commitments).
+struct BatchKey {
+    uint16 items;
+    bytes32 vkHash;
+}
+
 /// @notice Immutable description of a model version; hashed with its owner into the model id.
 /// @param route Shape of the machine, see `VerifierRouter`.
 /// @param vkHash keccak256 of the verifying-key data (k, instance count, commitments).
@@ -108,6 +118,8 @@ struct Schema {
 /// @param srsHash keccak256 of the SRS's verifier part.
 /// @param reportHash keccak256 of the accuracy report.
 /// @param compilerVersion Version of the compiler that made the key.
+/// @param batchKeys Keys of the model's batch circuits, by rising number of items. Their data is
+/// added when somebody needs it, see `IModelRegistry.addBatchKey`.
 struct ModelSpec {
     bytes32 route;
     bytes32 vkHash;
@@ -118,6 +130,7 @@ struct ModelSpec {
     bytes32 srsHash;
     bytes32 reportHash;
     string compilerVersion;
+    BatchKey[] batchKeys;
 }
 
 /// @notice What the owner of a model may change, for new requests only.
@@ -130,11 +143,11 @@ struct ModelPolicy {
     bool open;
 }
 
-/// @notice What a settlement needs to know about a model; immutable.
+/// @notice What a settlement needs to know about a model and one of its keys; immutable.
 /// @param owner Receives the owner's share.
 /// @param route Shape of the machine, see `VerifierRouter`.
-/// @param vk Contract holding the verifying-key data.
-/// @param vkCodeHash Code hash of `vk`, pinned at registration.
+/// @param vk Contract holding the verifying-key data, that of single requests or of a batch.
+/// @param vkHash keccak256 of that data: one of the hashes that the model's id pins.
 /// @param modelCommitment Commitment to private weights, an instance of every proof; zero: public.
 /// @param inputMode How inputs are given, see `InputModes`.
 /// @param inputWords Input words of a statement; private inputs have one, their commitment.
@@ -144,7 +157,7 @@ struct ModelTerms {
     address owner;
     bytes32 route;
     address vk;
-    bytes32 vkCodeHash;
+    bytes32 vkHash;
     bytes32 modelCommitment;
     uint8 inputMode;
     uint16 inputWords;
@@ -152,12 +165,53 @@ struct ModelTerms {
     uint8 outputSlotBits;
 }
 
-/// @notice Allowed settlement modes (bit set).
+/// @notice What a settlement module proved about one request.
+/// @param id Request id.
+/// @param payee Whom the proof pays.
+/// @param callback Whether the request asks for a callback.
+/// @param allowed Whether the request allows the module's mode.
+struct Settlement {
+    uint256 id;
+    address payee;
+    bool callback;
+    bool allowed;
+}
+
+/// @notice What holds for all settlements of one call of a module.
+/// @param owner Receives the owner's share.
+/// @param provenAt When the proof was checked: it must not be after deadline or cancellation.
+/// @param outputSlotBits Bits of an output slot; the first holds the status.
+struct SettlementTerms {
+    address owner;
+    uint64 provenAt;
+    uint8 outputSlotBits;
+}
+
+/// @notice What came of one leaf of a batch. Only `Settled` changes anything.
+enum LeafResult {
+    Settled,
+    UnknownRequest,
+    AlreadySettled,
+    Expired,
+    Cancelled,
+    Stopped,
+    ModeNotAllowed
+}
+
+/// @notice Allowed settlement modes (bit set). `OPTIMISTIC` is reserved.
 library Modes {
+    /// @dev By a proof of its own.
     uint8 internal constant SINGLE = 1;
+    /// @dev By a proof that it shares with others.
     uint8 internal constant BATCH = 2;
+    /// @dev By a root of results, proved by the deadline, and a claim that may come later: refunds
+    /// wait `ROOT_GRACE` longer for it.
     uint8 internal constant ROOT = 4;
     uint8 internal constant OPTIMISTIC = 8;
+    /// @dev Of a consumer that does not choose: the result is there once it is proved.
+    uint8 internal constant DEFAULT = SINGLE | BATCH;
+    /// @dev All that can be chosen.
+    uint8 internal constant ALL = SINGLE | BATCH | ROOT;
 }
 
 /// @notice How an input is given: as packed words that all can read, or as a salted Poseidon

@@ -6,7 +6,7 @@
 use std::{env, error::Error, fs, path::PathBuf};
 
 /// In dependency order: types first.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 10] = [
     "types/Types.sol",
     "interfaces/IHalo2Verifier.sol",
     "interfaces/IVerifierRouter.sol",
@@ -14,6 +14,9 @@ const SOURCES: [&str; 7] = [
     "interfaces/IEscrow.sol",
     "interfaces/IInferenceHub.sol",
     "interfaces/IInferenceConsumer.sol",
+    "interfaces/ISettlementHub.sol",
+    "interfaces/ISettlementModule.sol",
+    "interfaces/IBatchSettler.sol",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

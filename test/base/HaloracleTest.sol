@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Test} from "forge-std/Test.sol";
 import {Vm} from "forge-std/Vm.sol";
 
+import {BatchSettler} from "../../contracts/BatchSettler.sol";
 import {InferenceHub} from "../../contracts/InferenceHub.sol";
 import {ModelRegistry} from "../../contracts/ModelRegistry.sol";
 import {VerifierRouter} from "../../contracts/VerifierRouter.sol";
@@ -11,6 +12,7 @@ import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
 import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
 import {Statement} from "../../contracts/libraries/Statement.sol";
 import {
+    BatchKey,
     Feature,
     InputModes,
     ModelPolicy,
@@ -40,6 +42,7 @@ abstract contract HaloracleTest is Test {
     VerifierRouter internal router;
     ModelRegistry internal registry;
     InferenceHub internal hub;
+    BatchSettler internal settler;
     IEscrow internal escrow;
     bytes32 internal route;
     uint256 internal modelId;
@@ -56,12 +59,24 @@ abstract contract HaloracleTest is Test {
         verifier = new StubVerifier("shape", "srs", false);
         router = new VerifierRouter(admin, guardian);
         registry = new ModelRegistry(router);
-        hub = new InferenceHub(registry, router);
+        (hub, settler) = deployHub();
         escrow = hub.escrow();
         vm.prank(admin);
         route = router.activate(address(verifier));
         modelId = register(schemaOf(30, 1));
         vm.deal(address(this), 1_000 ether);
+    }
+
+    /// @dev The settler comes first and names the hub that follows.
+    function deployHub() internal returns (InferenceHub hub_, BatchSettler settler_) {
+        address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
+        settler_ = new BatchSettler(next, registry);
+        hub_ = new InferenceHub(registry, router, modulesOf(address(settler_)));
+    }
+
+    function modulesOf(address module) internal pure returns (address[] memory modules) {
+        modules = new address[](1);
+        modules[0] = module;
     }
 
     // Models
@@ -121,7 +136,8 @@ abstract contract HaloracleTest is Test {
             onnxHash: keccak256("onnx"),
             srsHash: "srs",
             reportHash: keccak256("report"),
-            compilerVersion: "0.1.0"
+            compilerVersion: "0.1.0",
+            batchKeys: new BatchKey[](0)
         });
     }
 
@@ -149,6 +165,7 @@ abstract contract HaloracleTest is Test {
             refundTo: refundee,
             deadline: uint64(block.timestamp + 1 hours),
             callbackGas: callbackGas,
+            modes: 0,
             userData: USER_DATA
         });
     }

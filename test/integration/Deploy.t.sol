@@ -24,6 +24,10 @@ contract DeployTest is Test {
         assertEq(address(d.hub.registry()), address(d.registry));
         assertEq(address(d.hub.router()), address(d.router));
         assertEq(address(d.registry.router()), address(d.router));
+        assertEq(d.settler.hub(), address(d.hub));
+        assertEq(address(d.settler.registry()), address(d.registry));
+        assertTrue(d.hub.isModule(address(d.settler)));
+        assertEq(d.hub.modules().length, 1);
         assertEq(Escrow(address(d.hub.escrow())).hub(), address(d.hub));
         assertEq(d.router.guardian(), guardian);
         assertEq(d.router.owner(), address(script));
@@ -100,6 +104,7 @@ contract DeployTest is Test {
         assertEq(vm.parseJsonAddress(json, ".router"), address(d.router));
         assertEq(vm.parseJsonAddress(json, ".registry"), address(d.registry));
         assertEq(vm.parseJsonAddress(json, ".hub"), address(d.hub));
+        assertEq(vm.parseJsonAddress(json, ".settler"), address(d.settler));
         assertEq(vm.parseJsonAddress(json, ".escrow"), address(d.hub.escrow()));
         assertEq(vm.parseJsonAddress(json, ".owner"), owner);
         assertEq(vm.parseJsonAddress(json, ".guardian"), guardian);

@@ -14,8 +14,8 @@ library Fixture {
         bytes32 shapeHash;
         bytes32 srsHash;
         bytes vkData;
-        ModelSpec spec;
         // Encoded: storage of tests takes no array of structs.
+        bytes specEncoded;
         bytes schemaEncoded;
         address modelOwner;
         uint256 modelId;
@@ -51,6 +51,11 @@ library Fixture {
         }
     }
 
+    /// @notice The model's description.
+    function spec(Data memory data) internal pure returns (ModelSpec memory) {
+        return abi.decode(data.specEncoded, (ModelSpec));
+    }
+
     /// @notice The model's schema.
     function schema(Data memory data) internal pure returns (Schema memory) {
         return abi.decode(data.schemaEncoded, (Schema));
@@ -60,7 +65,7 @@ library Fixture {
         data.shapeHash = vm.parseJsonBytes32(json, ".shapeHash");
         data.srsHash = vm.parseJsonBytes32(json, ".srsHash");
         data.vkData = vm.parseJsonBytes(json, ".vkData");
-        data.spec = abi.decode(vm.parseJsonBytes(json, ".specEncoded"), (ModelSpec));
+        data.specEncoded = vm.parseJsonBytes(json, ".specEncoded");
         data.schemaEncoded = vm.parseJsonBytes(json, ".schemaEncoded");
         data.modelOwner = vm.parseJsonAddress(json, ".modelOwner");
         data.modelId = uint256(vm.parseJsonBytes32(json, ".modelId"));

@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Test} from "forge-std/Test.sol";
-
-import {InferenceHub} from "../../contracts/InferenceHub.sol";
-import {ModelRegistry} from "../../contracts/ModelRegistry.sol";
-import {VerifierRouter} from "../../contracts/VerifierRouter.sol";
-import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
-import {IHalo2Verifier} from "../../contracts/interfaces/IHalo2Verifier.sol";
 import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
 import {
     InputModes,
-    ModelPolicy,
     OutputField,
     Request,
     RequestOptions,
@@ -19,100 +11,28 @@ import {
     State,
     Statuses
 } from "../../contracts/types/Types.sol";
-import {Verifiers} from "../../script/Verifiers.sol";
 import {Fixture} from "./Fixture.sol";
+
+import {RealProofBase} from "./RealProofBase.sol";
 
 /// @dev A real proof of the prover, through the real verifier of its shape and the whole way of a
 /// request, with public or private weights and inputs.
-abstract contract RealProofTest is Test {
-    string private constant GROUP = "real_proof";
+abstract contract RealProofTest is RealProofBase {
     uint256 private constant SCALAR_FIELD =
         21888242871839275222246405745257275088548364400416034343698204186575808495617;
 
-    Fixture.Data internal fixture;
-    IHalo2Verifier internal verifier;
-    VerifierRouter internal router;
-    ModelRegistry internal registry;
-    InferenceHub internal hub;
-    IEscrow internal escrow;
-    address internal vk;
-    /// @dev A registry that knows no model yet, and the call that registers this one.
-    ModelRegistry internal fresh;
-    bytes internal registration;
-
-    function name() internal pure virtual returns (string memory);
-
     /// @dev Most gas that registering the model may cost, all in.
     function registerBudget() internal pure virtual returns (uint256) {
-        return 600_000;
-    }
-
-    function setUp() public {
-        fixture = Fixture.read(name());
-        vm.chainId(fixture.chainId);
-        vm.warp(fixture.request.deadline - 1 hours);
-        router = new VerifierRouter(address(this), address(this));
-        string[] memory shapes = Verifiers.names();
-        for (uint256 i = 0; i < shapes.length; ++i) {
-            router.activate(address(Verifiers.deploy(shapes[i])));
-        }
-        verifier = IHalo2Verifier(router.verifierOf(fixture.spec.route));
-        registry = new ModelRegistry(router);
-        deployCodeTo("InferenceHub.sol:InferenceHub", abi.encode(registry, router), fixture.hub);
-        hub = InferenceHub(fixture.hub);
-        escrow = hub.escrow();
-        vm.prank(fixture.modelOwner);
-        registry.register(
-            fixture.spec,
-            fixture.vkData,
-            Fixture.schema(fixture),
-            ModelPolicy({fee: 0, ownerShareBps: 1_000, open: true})
-        );
-        (vk,) = registry.vkOf(fixture.modelId);
-        fresh = new ModelRegistry(router);
-        registration = abi.encodeCall(
-            fresh.register,
-            (
-                fixture.spec,
-                fixture.vkData,
-                Fixture.schema(fixture),
-                ModelPolicy({fee: 0, ownerShareBps: 1_000, open: true})
-            )
-        );
-        _request();
-    }
-
-    function _request() private {
-        RequestOptions memory options = RequestOptions({
-            refundTo: fixture.request.refundTo,
-            deadline: fixture.request.deadline,
-            callbackGas: fixture.request.callbackGas,
-            userData: fixture.request.userData
-        });
-        uint256 fee = fixture.request.fee;
-        hoax(fixture.consumer, fee);
-        if (_hidden()) {
-            hub.requestPrivateInference{value: fee}(
-                fixture.modelId, fixture.request.inputDigest, fixture.request.subject, options
-            );
-        } else {
-            hub.requestInference{value: fee}(fixture.modelId, fixture.rawInput, options);
-        }
-    }
-
-    function _hidden() private view returns (bool) {
-        return fixture.request.inputMode == InputModes.COMMITMENT;
-    }
-
-    function _fulfill(address payee, bytes memory output, bytes memory proof) private {
-        hub.fulfill(fixture.request, fixture.input, payee, output, proof);
+        return 550_000;
     }
 
     /// Rust and Solidity agree on every hash and every word.
     function test_statement_isTheProvers() public view {
         assertEq(verifier.shapeHash(), fixture.shapeHash);
         assertEq(verifier.srsHash(), fixture.srsHash);
-        assertEq(registry.computeModelId(fixture.modelOwner, fixture.spec), fixture.modelId);
+        assertEq(
+            registry.computeModelId(fixture.modelOwner, Fixture.spec(fixture)), fixture.modelId
+        );
         assertEq(hub.requestIdOf(fixture.request), fixture.requestId);
         assertEq(hub.tagOf(fixture.requestId, fixture.payee), fixture.tag);
         if (!_hidden()) {
@@ -230,10 +150,7 @@ abstract contract RealProofTest is Test {
         (bool ok,) = address(fresh).call(data);
         uint256 total = vm.snapshotGasLastCall(GROUP, string.concat("register, ", name(), ", call"));
         assertTrue(ok);
-        total += 21_000;
-        for (uint256 i = 0; i < data.length; ++i) {
-            total += data[i] == 0 ? 4 : 16;
-        }
+        total += 21_000 + _calldataGas(data);
         vm.snapshotValue(GROUP, string.concat("register, ", name(), ", all in"), total);
         assertLt(total, registerBudget());
     }
@@ -334,11 +251,11 @@ contract CreditRiskPrivateProofTest is RealProofTest {
     }
 
     function test_fixture_hidesWeightsAndInputs() public view {
-        assertNotEq(fixture.spec.modelCommitment, 0);
+        assertNotEq(Fixture.spec(fixture).modelCommitment, 0);
         assertEq(fixture.request.inputMode, InputModes.COMMITMENT);
         assertEq(fixture.input.length, 0);
         // The proof binds both commitments, in this order.
-        assertEq(fixture.instances[2], uint256(fixture.spec.modelCommitment));
+        assertEq(fixture.instances[2], uint256(Fixture.spec(fixture).modelCommitment));
         assertEq(fixture.instances[3], uint256(fixture.request.inputDigest));
     }
 
@@ -353,6 +270,7 @@ contract CreditRiskPrivateProofTest is RealProofTest {
             refundTo: fixture.request.refundTo,
             deadline: fixture.request.deadline,
             callbackGas: 0,
+            modes: fixture.request.modes,
             userData: 0
         });
         Request memory request = fixture.request;

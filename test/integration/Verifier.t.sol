@@ -115,7 +115,7 @@ contract NarrowVerifierTest is VerifierTest {
     }
 
     function gasBudget() internal pure override returns (uint256) {
-        return 345_000;
+        return 340_000;
     }
 
     function codeBudget() internal pure override returns (uint256) {
@@ -134,7 +134,7 @@ contract WideVerifierTest is VerifierTest {
     }
 
     function gasBudget() internal pure override returns (uint256) {
-        return 800_000;
+        return 620_000;
     }
 
     function codeBudget() internal pure override returns (uint256) {

@@ -33,7 +33,7 @@ contract HubRequestTest is HaloracleTest {
         vm.expectRevert(
             abi.encodeWithSelector(IInferenceHub.RouterMismatch.selector, router, other)
         );
-        new InferenceHub(registry, other);
+        new InferenceHub(registry, other, new address[](0));
     }
 
     function test_requestInference_logsAllThatAnOperatorNeeds() public {
@@ -48,7 +48,7 @@ contract HubRequestTest is HaloracleTest {
             deadline: uint64(block.timestamp + 1 hours),
             fee: FEE + 5,
             callbackGas: CALLBACK_GAS,
-            modes: Modes.SINGLE,
+            modes: Modes.SINGLE | Modes.BATCH,
             inputMode: InputModes.PUBLIC_WORDS,
             inputDigest: keccak256(words),
             userData: USER_DATA

@@ -90,7 +90,7 @@ contract PrivateInputTest is HaloracleTest {
             deadline: uint64(block.timestamp + 1 hours),
             fee: FEE,
             callbackGas: CALLBACK_GAS,
-            modes: Modes.SINGLE,
+            modes: Modes.SINGLE | Modes.BATCH,
             inputMode: InputModes.COMMITMENT,
             inputDigest: COMMITMENT,
             userData: USER_DATA

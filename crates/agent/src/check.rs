@@ -289,7 +289,7 @@ async fn registered(
         }
         terms => terms.map_err(say)?,
     };
-    if terms.vkCodeHash != provable.vk_code_hash {
+    if terms.vkHash != provable.vk_hash {
         return Err(format!(
             "model {} is registered with another key",
             hex_id(id)

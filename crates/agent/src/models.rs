@@ -102,7 +102,7 @@ impl Models {
             Ok(terms) => {
                 let answers = |loaded: &&Arc<Loaded>| {
                     loaded.config.id.is_none_or(|id| id == model_id)
-                        && loaded.provable.vk_code_hash == terms.vkCodeHash
+                        && loaded.provable.vk_hash == terms.vkHash
                         && loaded.provable.route == terms.route
                         && loaded.provable.privacy.model_commitment == terms.modelCommitment
                 };

@@ -22,8 +22,6 @@ use crate::{
 pub(crate) struct Provable {
     /// Hash of the verifying key, as models pin it.
     pub(crate) vk_hash: B256,
-    /// Code hash of the contract that holds the verifying key.
-    pub(crate) vk_code_hash: B256,
     /// Machine shape and SRS, as models pin them.
     pub(crate) route: B256,
     /// What the model keeps to itself, as models pin it.
@@ -82,7 +80,6 @@ impl Provable {
         let data = keys.verifying_key().to_data();
         Ok(Self {
             vk_hash: statement::vk_hash(&data),
-            vk_code_hash: statement::vk_code_hash(&data),
             route: registration::route(keys.verifying_key(), keys.srs()),
             privacy,
             schema: schema.map_err(|error| error.to_string())?,

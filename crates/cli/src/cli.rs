@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    AgentCommand, BenchArgs, CompileArgs, DemoArgs, DeployArgs, DevnetArgs, FixturesArgs,
+    AgentCommand, BenchArgs, CompileArgs, CostArgs, DemoArgs, DeployArgs, DevnetArgs, FixturesArgs,
     InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs, ProveArgs, RegisterArgs, RequestArgs,
     SetupArgs, SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
 };
@@ -62,6 +62,8 @@ enum Command {
     /// Answer requests: run, check or replay
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// What settling a model's requests costs, by way and chain
+    Cost(CostArgs),
     /// Measure proving beside the peer's figures
     Bench(BenchArgs),
     /// Run a local chain with contracts, a registered model and an agent until ctrl-c
@@ -101,6 +103,7 @@ impl Cli {
             Command::Withdraw(args) => args.run(ui),
             Command::ModelVerify(args) | Command::Model(ModelCommand::Verify(args)) => args.run(ui),
             Command::Agent(command) => command.run(ui),
+            Command::Cost(args) => args.run(ui),
             Command::Bench(args) => args.run(ui),
             Command::Devnet(args) => args.run(ui),
             Command::Demo(args) => args.run(ui),

@@ -25,6 +25,10 @@ pub const MODEL_V1: B256 =
 
 /// `Modes.SINGLE`: a proof settles one request.
 pub const MODE_SINGLE: u8 = 1;
+/// `Modes.BATCH`: a proof settles many requests at once.
+pub const MODE_BATCH: u8 = 2;
+/// `Modes.ROOT`: a proof posts a root over many results, and each is claimed later.
+pub const MODE_ROOT: u8 = 4;
 /// `InputModes.PUBLIC_WORDS`: the request carries its input.
 pub const INPUT_PUBLIC_WORDS: u8 = 0;
 /// `InputModes.COMMITMENT`: the request carries a commitment to its input.
@@ -85,11 +89,6 @@ pub fn route(shape_hash: B256, srs_hash: B256) -> B256 {
 /// The hash by which a model pins its schema.
 pub fn schema_hash(schema: &Schema) -> B256 {
     keccak256(schema.abi_encode())
-}
-
-/// The code hash of the contract that holds `vk_data`: a STOP byte, then the data.
-pub fn vk_code_hash(vk_data: &[u8]) -> B256 {
-    keccak256([&[0u8], vk_data].concat())
 }
 
 /// The hash by which a model pins its verifying key.

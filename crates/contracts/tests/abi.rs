@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 use alloy::{json_abi::JsonAbi, primitives::B256, sol_types::SolInterface};
 use haloracle_contracts::bindings::{
-    IEscrow, IEscrow::IEscrowCalls, IHalo2Verifier::IHalo2VerifierCalls,
-    IInferenceConsumer::IInferenceConsumerCalls, IInferenceHub, IModelRegistry, IVerifierRouter,
+    IBatchSettler, IEscrow, IEscrow::IEscrowCalls, IHalo2Verifier::IHalo2VerifierCalls,
+    IInferenceConsumer::IInferenceConsumerCalls, IInferenceHub, IModelRegistry, ISettlementHub,
+    IVerifierRouter,
 };
 use haloracle_testkit::Artifact;
 
@@ -50,6 +51,10 @@ fn functions_are_those_that_forge_builds() {
     );
     assert_eq!(ours::<IEscrowCalls>(), functions(&built("IEscrow")));
     assert_eq!(
+        ours::<ISettlementHub::ISettlementHubCalls>(),
+        functions(&built("ISettlementHub"))
+    );
+    assert_eq!(
         ours::<IHalo2VerifierCalls>(),
         functions(&built("IHalo2Verifier"))
     );
@@ -74,6 +79,14 @@ fn errors_are_those_that_forge_builds() {
         errors(&built("IVerifierRouter"))
     );
     assert_eq!(ours::<IEscrow::IEscrowErrors>(), errors(&built("IEscrow")));
+    assert_eq!(
+        ours::<IBatchSettler::IBatchSettlerErrors>(),
+        errors(&built("IBatchSettler"))
+    );
+    assert_eq!(
+        ours::<ISettlementHub::ISettlementHubErrors>(),
+        errors(&built("ISettlementHub"))
+    );
 }
 
 #[test]
@@ -92,6 +105,8 @@ fn events_are_those_that_forge_builds() {
     assert_eq!(ours, events(&built("IVerifierRouter")));
     let ours = hashes(IEscrow::IEscrowEvents::SELECTORS);
     assert_eq!(ours, events(&built("IEscrow")));
+    let ours = hashes(IBatchSettler::IBatchSettlerEvents::SELECTORS);
+    assert_eq!(ours, events(&built("IBatchSettler")));
 }
 
 #[test]
@@ -99,6 +114,11 @@ fn the_hub_has_every_function_of_its_interface() {
     let (hub, interface) = (built("InferenceHub"), built("IInferenceHub"));
     assert!(functions(&interface).is_subset(&functions(&hub)));
     assert!(events(&interface).is_subset(&events(&hub)));
+    assert!(functions(&built("ISettlementHub")).is_subset(&functions(&hub)));
+    let settler = functions(&built("IBatchSettler"));
+    // What it inherits is not among what `sol!` binds.
+    assert!(ours::<IBatchSettler::IBatchSettlerCalls>().is_subset(&settler));
+    assert!(settler.is_subset(&functions(&built("BatchSettler"))));
     let registry = functions(&built("ModelRegistry"));
     assert!(functions(&built("IModelRegistry")).is_subset(&registry));
 }

@@ -6,7 +6,9 @@ mod common;
 
 use common::{Numbers, assert_box_is_provable, data, quantized};
 use haloracle_model::Activation::{Identity, Relu, Sigmoid};
-use haloracle_model::{Activation, Chain, IntegerModel, Op, Options, QuantizeError, quantize};
+use haloracle_model::{
+    Activation, Chain, FeatureSpec, IntegerModel, Op, Options, QuantizeError, SchemaSpec, quantize,
+};
 
 /// Weights of the dense nodes.
 fn dense(model: &IntegerModel) -> Vec<&Vec<Vec<i64>>> {
@@ -330,17 +332,29 @@ fn scales_are_widened_until_every_corner_is_provable() {
     let mut chain = Chain::new("m", 2);
     chain.linear("l", &[vec![1.0, -1.0]], &[0.0]).unwrap();
     let model = chain.finish().unwrap();
+    // Five decimals: the inputs' rounding is a tenth of the rows' differences.
+    let feature = |name: &str| FeatureSpec {
+        name: name.into(),
+        decimals: Some(5),
+        lo: Some(-0.5),
+        hi: Some(1.5),
+    };
     let mut options = Options {
         digit_bits: Some(8),
         max_error: f64::MAX,
         min_agreement: 0.0,
+        schema: Some(SchemaSpec {
+            inputs: vec![feature("a"), feature("b")],
+            outputs: Vec::new(),
+        }),
         ..Options::default()
     };
     let (integer, _) = quantized(&model, cancelling_rows(), &options);
-    // The box's corners, 2 apart, lie beyond the digits, which saturate there, and are provable.
+    // The box's corners, 2 apart, are as far away as can be proved, and no further.
+    let limit = integer.accumulator_limit();
     let reach = integer.bounds().unwrap()[0].accumulators[0];
-    assert!(reach.1 >= 1 << 16, "{reach:?}");
-    assert!(reach.1 <= integer.accumulator_limit(), "{reach:?}");
+    assert!(reach.1 > limit / 3 && reach.1 <= limit, "{reach:?}");
+    assert!(reach.0 < -limit / 3 && reach.0 >= -limit, "{reach:?}");
     // Wider digits resolve the data without leaving what can be proved.
     options.digit_bits = Some(12);
     let (fine, _) = quantized(&model, cancelling_rows(), &options);

@@ -55,14 +55,29 @@ impl Anvil {
         Self::with_args(&["--load-state", &state.to_string_lossy()])
     }
 
+    /// Starts a node as an OP-stack chain under `hardfork` (`ecotone`, `fjord`, …): it takes the L1
+    /// data fee by the prices in the storage of the L1 block's predeploy, at first zero.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn optimism(hardfork: &str, chain_id: u64) -> Result<Self, TestkitError> {
+        let chain_id = chain_id.to_string();
+        let args = ["--network", "optimism", "--chain-id", &chain_id];
+        Self::spawn(hardfork, &args)
+    }
+
     /// Starts a node with more arguments.
     ///
     /// # Errors
     /// As [`Self::start`].
     pub fn with_args(args: &[&str]) -> Result<Self, TestkitError> {
+        Self::spawn("cancun", args)
+    }
+
+    fn spawn(hardfork: &str, args: &[&str]) -> Result<Self, TestkitError> {
         let path = foundry_tool("anvil", "HALORACLE_ANVIL")?;
         let mut child = Command::new(&path)
-            .args(["--port", "0", "--hardfork", "cancun"])
+            .args(["--port", "0", "--hardfork", hardfork])
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -34,6 +34,8 @@ pub struct Hub {
     pub anvil: Anvil,
     /// `InferenceHub`.
     pub hub: Address,
+    /// `BatchSettler`.
+    pub settler: Address,
     /// `ModelRegistry`.
     pub registry: Address,
     /// `VerifierRouter`.
@@ -59,7 +61,12 @@ impl Hub {
         };
         let router = deploy("VerifierRouter", (OWNER, OWNER).abi_encode()).await?;
         let registry = deploy("ModelRegistry", router.abi_encode()).await?;
-        let hub = deploy("InferenceHub", (registry, router).abi_encode()).await?;
+        // The settler names its hub, which comes next.
+        let nonce = anvil.provider().get_transaction_count(OWNER).await?;
+        let parts = (OWNER.create(nonce + 1), registry).abi_encode();
+        let settler = deploy("BatchSettler", parts).await?;
+        let parts = (registry, router, vec![settler]).abi_encode_params();
+        let hub = deploy("InferenceHub", parts).await?;
         let activate = async |name: &str| {
             let verifier = deploy(name, Vec::new()).await?;
             let call = IVerifierRouter::activateCall { verifier }.abi_encode();
@@ -74,6 +81,7 @@ impl Hub {
         Ok(Self {
             anvil,
             hub,
+            settler,
             registry,
             router,
             escrow,

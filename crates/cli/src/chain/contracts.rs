@@ -31,6 +31,9 @@ pub(crate) struct Deployment {
     pub(crate) registry: Address,
     /// Requests.
     pub(crate) hub: Address,
+    /// Batches; deployments before there were any have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settler: Option<Address>,
     /// Money.
     pub(crate) escrow: Address,
     /// Owner of the router.

@@ -1,4 +1,4 @@
-//! Deploys verifiers, router, registry, hub and escrow.
+//! Deploys verifiers, router, registry, batch settler, hub and escrow.
 
 use std::path::Path;
 
@@ -109,6 +109,7 @@ pub(crate) async fn deploy(node: &Node, plan: Plan<'_>) -> eyre::Result<(Deploym
     let load = |name| Artifact::load(plan.artifacts, name);
     let (built, router) = (verifiers(plan.artifacts)?, load("VerifierRouter")?);
     let (registry, hub) = (load("ModelRegistry")?, load("InferenceHub")?);
+    let settler = load("BatchSettler")?;
     for (name, verifier) in &built {
         let srs_unsafe = srs_is_unsafe(node, name, &verifier.runtime).await?;
         refuse_unsafe(node.chain_id, srs_unsafe, plan.allow_unsafe)?;
@@ -131,7 +132,12 @@ pub(crate) async fn deploy(node: &Node, plan: Plan<'_>) -> eyre::Result<(Deploym
     let roles = (plan.deployer, plan.guardian).abi_encode();
     let router = create("VerifierRouter", router.with(&roles)).await?;
     let registry = create("ModelRegistry", registry.with(&router.abi_encode())).await?;
-    let parts = (registry, router).abi_encode();
+    // The settler names its hub, which comes next and refuses a settler that names another.
+    let nonce = node.provider.get_transaction_count(plan.deployer).await;
+    let nonce = nonce.map_err(|error| explain_transport("asking for the nonce", &error))?;
+    let parts = (plan.deployer.create(nonce + 1), registry).abi_encode();
+    let settler = create("BatchSettler", settler.with(&parts)).await?;
+    let parts = (registry, router, vec![settler]).abi_encode_params();
     let hub = create("InferenceHub", hub.with(&parts)).await?;
 
     let routes = IVerifierRouter::new(router, &node.provider);
@@ -158,6 +164,7 @@ pub(crate) async fn deploy(node: &Node, plan: Plan<'_>) -> eyre::Result<(Deploym
         router,
         registry,
         hub,
+        settler: Some(settler),
         escrow,
         owner: plan.owner,
         guardian: plan.guardian,

@@ -5,7 +5,9 @@ use alloy::primitives::U256;
 use alloy::sol_types::{Panic, Revert, SolError, SolInterface};
 use alloy::transports::TransportError;
 use eyre::{Report, eyre};
-use haloracle_contracts::{IEscrow, IInferenceHub, IModelRegistry, IVerifierRouter};
+use haloracle_contracts::{
+    IBatchSettler, IEscrow, IInferenceHub, IModelRegistry, ISettlementHub, IVerifierRouter,
+};
 
 use super::collateral::ICollateralManager;
 use super::view::show_id;
@@ -24,6 +26,8 @@ pub(crate) fn describe(data: &[u8]) -> Option<String> {
         .or_else(|| decode::<IModelRegistry::IModelRegistryErrors>(data))
         .or_else(|| decode::<IVerifierRouter::IVerifierRouterErrors>(data))
         .or_else(|| decode::<IEscrow::IEscrowErrors>(data))
+        .or_else(|| decode::<IBatchSettler::IBatchSettlerErrors>(data))
+        .or_else(|| decode::<ISettlementHub::ISettlementHubErrors>(data))
         .or_else(|| decode::<ICollateralManager::ICollateralManagerErrors>(data))
         .or_else(|| Revert::abi_decode(data).ok().map(|revert| revert.reason))
         .or_else(|| Panic::abi_decode(data).ok().map(|panic| panic.to_string()))

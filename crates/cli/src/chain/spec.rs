@@ -33,6 +33,7 @@ impl Registration {
             srsHash: srs.hash().into(),
             reportHash: hash("report.json")?,
             compilerVersion: bundle.compiler().to_owned(),
+            batchKeys: Vec::new(),
         };
         Ok(Self {
             spec,

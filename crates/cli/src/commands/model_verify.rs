@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use alloy::primitives::{Address, U256};
 use alloy::providers::Provider;
 use eyre::WrapErr;
-use haloracle_contracts::{IModelRegistry, ModelSpec, statement};
+use haloracle_contracts::{BatchKey, IModelRegistry, ModelSpec, statement};
 use haloracle_prover::{Bundle, Keys};
 use serde::Serialize;
 
@@ -95,6 +95,13 @@ fn compare(chain: &ModelSpec, own: &ModelSpec) -> Vec<Difference> {
             rebuilt: own.to_string(),
         })
         .collect();
+    if chain.batchKeys != own.batchKeys {
+        found.push(Difference {
+            what: "batch keys",
+            registered: show_batch_keys(&chain.batchKeys),
+            rebuilt: show_batch_keys(&own.batchKeys),
+        });
+    }
     if chain.compilerVersion != own.compilerVersion {
         found.push(Difference {
             what: "compiler",
@@ -103,6 +110,13 @@ fn compare(chain: &ModelSpec, own: &ModelSpec) -> Vec<Difference> {
         });
     }
     found
+}
+
+fn show_batch_keys(keys: &[BatchKey]) -> String {
+    let shown = keys
+        .iter()
+        .map(|key| format!("{} × {}", key.items, key.vkHash));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 impl ModelVerifyArgs {
@@ -140,9 +154,15 @@ impl ModelVerifyArgs {
             let code = node.provider.get_code_at(key.vk).await;
             let code = code.map_err(|error| explain_transport("reading the key", &error))?;
             let expected = haloracle_solidity_verifier::vk_code(&own.vk_data);
+            // The schema lies behind the key.
+            let code = code.get(..expected.len()).unwrap_or(&code);
             if code != expected {
                 let shown = |code: &[u8]| hexed(haloracle_prover::files::keccak(code));
-                differ("key contract's code hash", shown(&code), shown(&expected));
+                differ(
+                    "hash of the key contract's code",
+                    shown(code),
+                    shown(&expected),
+                );
             }
             let chain_schema = schema(&node, &contracts, self.id).await?;
             let hash = |schema| statement::schema_hash(schema).to_string();

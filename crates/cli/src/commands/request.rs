@@ -199,6 +199,7 @@ impl RequestArgs {
             refundTo: self.refund_to.unwrap_or_default(),
             deadline,
             callbackGas: 0,
+            modes: 0,
             userData: B256::ZERO,
         };
         let working = ui.working("requesting");

@@ -217,6 +217,9 @@ pub fn quantize_smallest<'g>(
 const GUARD: f64 = 0.25;
 /// The same of the mean error, which moves less from one set of rows to another.
 const ERROR_GUARD: f64 = 0.15;
+/// And the standard errors by which the mean lies below that: few rows of very different errors
+/// say little of their mean.
+const STANDARD_ERRORS: f64 = 2.0;
 
 /// Chooses the width for accuracy a little beyond the targets, because rows to come differ from
 /// the calibrated ones; where no width reaches that, for the targets themselves.
@@ -229,6 +232,7 @@ fn guarded(
     let nominal = Targets {
         max_error: options.max_error,
         min_agreement: options.min_agreement,
+        standard_errors: 0.0,
     };
     // Targets that ask for nothing are not made stricter.
     let stricter = options.digit_bits.is_none() && options.min_agreement > 0.5;
@@ -239,6 +243,7 @@ fn guarded(
         let inner = Targets {
             max_error: nominal.max_error * (1.0 - ERROR_GUARD),
             min_agreement: nominal.min_agreement.max(1.0 - others),
+            standard_errors: STANDARD_ERRORS,
         };
         match widths(graph, data, options, &inner, size) {
             Ok((model, report)) => return Ok((model, report.with_targets(nominal))),
@@ -283,6 +288,7 @@ fn widths(
     let nominal = Targets {
         max_error: options.max_error,
         min_agreement: options.min_agreement,
+        standard_errors: 0.0,
     };
     let widths = match options.digit_bits {
         Some(bits) => bits..=bits,

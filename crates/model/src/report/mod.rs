@@ -59,6 +59,9 @@ pub struct Report {
     pub error: ErrorStats,
     /// The same in percent of [`Self::output_range`].
     pub error_percent: ErrorStats,
+    /// Standard error of the mean over the rows, in percent of [`Self::output_range`].
+    #[serde(default)]
+    pub mean_standard_error_percent: f64,
     /// Largest difference between this crate's float executor and the outputs `y` that came
     /// with the data, relative to the output range; absent without `y`.
     pub golden_difference: Option<f64>,
@@ -88,6 +91,17 @@ pub struct Targets {
     pub max_error: f64,
     /// Least agreement, 0 to 1.
     pub min_agreement: f64,
+    /// Standard errors by which the mean error must lie below its limit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub standard_errors: f64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// One digit width that was tried.
@@ -218,6 +232,7 @@ impl Report {
         let judge = Judge::new(draft);
         let mut tally = nodes::Tally::new(integer, ranges);
         let mut pairs = Vec::new();
+        let mut row_errors = Vec::with_capacity(samples.raw.len());
         let mut agreeing = 0usize;
         for (raw, float) in samples.raw.iter().zip(&samples.float) {
             let trace = integer.run(raw)?;
@@ -226,7 +241,12 @@ impl Report {
             let answer: Vec<f64> = fields.map(|(field, raw)| field.real(*raw)).collect();
             agreeing += usize::from(judge.agree(&answer, float));
             let scores = judge.scores(&answer, float).enumerate();
+            let before = pairs.len();
             pairs.extend(scores.map(|(output, (answer, float))| (output, float, answer)));
+            let own = pairs[before..]
+                .iter()
+                .map(|(_, a, b): &(_, f64, f64)| (a - b).abs());
+            row_errors.push(own.sum::<f64>() / (pairs.len() - before).max(1) as f64);
         }
         let values = || pairs.iter().map(|(_, float, _)| *float);
         let range = span(values());
@@ -248,6 +268,7 @@ impl Report {
             output_range: range,
             error,
             error_percent: error.scaled(100.0 / range),
+            mean_standard_error_percent: standard_error(&row_errors) * 100.0 / range,
             golden_difference: golden(graph, data, samples)?.map(|difference| difference / range),
             attempts: Vec::new(),
             features: features(integer, data),
@@ -267,7 +288,9 @@ impl Report {
             digit_bits: self.digit_bits,
             mean_error_percent: self.error_percent.mean,
             agreement: self.agreement,
-            reached: self.error_percent.mean <= self.targets.max_error * 100.0
+            reached: self.error_percent.mean
+                + self.targets.standard_errors * self.mean_standard_error_percent
+                <= self.targets.max_error * 100.0
                 && self.agreement >= self.targets.min_agreement,
             k: None,
         }
@@ -295,6 +318,17 @@ impl Report {
     pub fn to_html(&self) -> String {
         html::page(self)
     }
+}
+
+/// Standard error of the mean of independent `values`; 0 of fewer than two.
+fn standard_error(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return 0.0;
+    }
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (squares / (count - 1.0) / count).sqrt()
 }
 
 /// Largest minus smallest; 1 where there is no difference to refer errors to.

@@ -226,6 +226,20 @@ impl Side {
         };
         (side, step)
     }
+
+    /// Largest absolute value with digits up to `max`.
+    fn largest(&self, max: f64) -> f64 {
+        let digits = self.digits.iter().map(|(_, m)| m.unsigned_abs() as f64);
+        digits.sum::<f64>() * max + self.zero.unsigned_abs() as f64
+    }
+}
+
+impl Centred {
+    /// Largest absolute value with digits up to `max`.
+    pub(super) fn largest(&self, max: f64) -> f64 {
+        let [left, right] = [0, 1].map(|side: usize| self.sides[side].largest(max));
+        self.coefficient.abs() * left * right
+    }
 }
 
 impl RealUnit {
@@ -251,7 +265,8 @@ impl RealUnit {
         real
     }
 
-    /// The integers at `factor`; `bias` is what the constant has become.
+    /// The integers at `factor`; `bias` is what the constant has become. What exceeds 64 bits is
+    /// cut there, far beyond what any accumulator may hold, and refused with it.
     pub(super) fn round(
         &mut self,
         factor: f64,
@@ -265,7 +280,7 @@ impl RealUnit {
         };
         let mut terms: Vec<(u32, i64)> = Vec::with_capacity(self.terms.len());
         let mut add = |at: u32, coefficient: i64| match terms.iter_mut().find(|(a, _)| *a == at) {
-            Some((_, sum)) => *sum += coefficient,
+            Some((_, sum)) => *sum = sum.saturating_add(coefficient),
             None => terms.push((at, coefficient)),
         };
         for (wire, real) in &self.terms {
@@ -283,17 +298,28 @@ impl RealUnit {
             for (a, x) in &left.digits {
                 for (b, y) in &right.digits {
                     let at = [*a, *b].map(|wire| inputs.position(wire));
-                    unit.products.push((at[0], at[1], whole * x * y));
+                    unit.products.push((at[0], at[1], times(whole, *x, *y)));
                 }
-                add(inputs.position(*a), -whole * x * right.zero);
+                add(
+                    inputs.position(*a),
+                    times(whole.saturating_neg(), *x, right.zero),
+                );
             }
             for (b, y) in &right.digits {
-                add(inputs.position(*b), -whole * y * left.zero);
+                add(
+                    inputs.position(*b),
+                    times(whole.saturating_neg(), *y, left.zero),
+                );
             }
-            unit.bias += whole * left.zero * right.zero;
+            let constant = times(whole, left.zero, right.zero);
+            unit.bias = unit.bias.saturating_add(constant);
         }
         terms.retain(|(_, c)| *c != 0);
         unit.terms = terms;
         unit
     }
+}
+
+fn times(a: i64, b: i64, c: i64) -> i64 {
+    a.saturating_mul(b).saturating_mul(c)
 }

@@ -17,6 +17,8 @@ const ROUNDING: f64 = 0.125;
 const EXACT_LEVELS: f64 = 16_384.0;
 /// Most bits that an exact unit may have.
 const MAX_BITS: u32 = 48;
+/// Most that it may add up to before that is looked at: sums of these still fit 64 bits.
+const LARGEST: f64 = (1u64 << 60) as f64;
 
 impl Emitter<'_> {
     /// Whether rounding the factors of products at the output's scale would change them by
@@ -86,34 +88,46 @@ impl Emitter<'_> {
     ) -> Result<Vec<Form>, ModelError> {
         let name = self.writer.net.nodes[index].name.clone();
         let bits = self.writer.digit_bits;
-        let mut inputs = Inputs::default();
-        let mut exact = Vec::with_capacity(units.len());
-        let mut factors = Vec::with_capacity(units.len());
-        for (unit, step) in units.iter().zip(steps) {
-            let (unit, factor) = self.exact_unit(unit, *step, &mut inputs);
-            exact.push(unit);
-            factors.push(factor);
-        }
-        let sparse = Node {
-            name: name.clone(),
-            inputs: inputs.wires.clone(),
-            op: Op::Sparse {
-                units: exact.clone(),
-            },
+        // Digits take whole multiples of their width.
+        let most = MAX_BITS / bits * bits;
+        let mut caps = vec![f64::INFINITY; units.len()];
+        let (inputs, mut exact, factors, bounds) = loop {
+            let mut inputs = Inputs::default();
+            let mut exact = Vec::with_capacity(units.len());
+            let mut factors = Vec::with_capacity(units.len());
+            for ((unit, step), cap) in units.iter().zip(steps).zip(&caps) {
+                let (unit, factor) = self.exact_unit(unit, *step, *cap, &mut inputs);
+                exact.push(unit);
+                factors.push(factor);
+            }
+            let sparse = Node {
+                name: name.clone(),
+                inputs: inputs.wires.clone(),
+                op: Op::Sparse {
+                    units: exact.clone(),
+                },
+            };
+            let bounds = self.bounds(&sparse)?.accumulators;
+            // A coarser scale for those that need too many bits.
+            let mut fits = true;
+            for ((cap, factor), (lo, hi)) in caps.iter_mut().zip(&factors).zip(&bounds) {
+                let room = 2f64.powi(most as i32);
+                let width = *hi as f64 - *lo as f64;
+                if width >= room {
+                    fits = false;
+                    *cap = factor * 0.99 * room / width;
+                }
+            }
+            if fits {
+                break (inputs, exact, factors, bounds);
+            }
         };
         // Shifted so that none is negative, and given as many digits as the box needs.
-        let bounds = self.bounds(&sparse)?.accumulators;
         let mut digits = 1;
         for (unit, (lo, hi)) in exact.iter_mut().zip(&bounds) {
             unit.bias -= lo;
             let width = (hi - lo).max(1) as u64;
             digits = digits.max((u64::BITS - width.leading_zeros()).div_ceil(bits));
-        }
-        if digits * bits > MAX_BITS {
-            return Err(self.malformed(format!(
-                "node `{name}`: a sum of products needs {} bits; use a narrower box",
-                digits * bits
-            )));
         }
         let op = Op::Digits {
             digits,
@@ -131,8 +145,9 @@ impl Emitter<'_> {
         Ok(forms.collect())
     }
 
-    /// Integers on a scale fine enough for every factor, and the scale: integers per real unit.
-    fn exact_unit(&self, unit: &NetUnit, step: f64, inputs: &mut Inputs) -> (Unit, f64) {
+    /// Integers on a scale fine enough for every factor, but no finer than `cap`, and the scale:
+    /// integers per real unit.
+    fn exact_unit(&self, unit: &NetUnit, step: f64, cap: f64, inputs: &mut Inputs) -> (Unit, f64) {
         let mut real = RealUnit::new(unit, &self.forms);
         let products = real.products.iter().map(|p| p.coefficient.abs());
         let terms = real.terms.iter().map(|(_, c)| c.abs() * self.base());
@@ -143,10 +158,16 @@ impl Emitter<'_> {
         // Each factor is rounded by up to a half; such errors add up like random ones.
         let factors = (real.products.len() + real.terms.len()) as f64;
         let enough = 0.5 * factors.sqrt() * self.base() * self.base() / (ROUNDING * step);
+        // What 64 bits hold at any digits.
+        let max = self.base() - 1.0;
+        let terms = real.terms.iter().map(|(_, c)| c.abs() * max);
+        let products = real.products.iter().map(|p| p.largest(max));
+        let largest = real.constant.abs() + terms.chain(products).sum::<f64>();
         let factor = match smallest.is_finite() {
-            true => (FINE / smallest).min(enough),
+            true => (FINE / smallest).min(enough).min(LARGEST / largest),
             false => 1.0,
-        };
+        }
+        .min(cap);
         let bias = (real.constant * factor).round() as i64;
         let unit = real.round(factor, bias, inputs, |wire| self.is_blank(wire));
         (unit, factor)
