@@ -97,6 +97,8 @@ impl ProveArgs {
         let rows: Vec<Vec<i64>> = match self.batch {
             None => vec![self.input.row(model, self.row)?.raw],
             Some(items) => {
+                // Whether there are such batches at all comes first.
+                bundle.batch_verifying_key(items)?;
                 let rows = self.input.some(model, self.row, items as usize)?;
                 rows.into_iter().map(|row| row.raw).collect()
             }

@@ -36,9 +36,10 @@ impl Bundle {
     /// # Errors
     /// Damage.
     pub fn largest_k(&self) -> Result<u32, BundleError> {
-        let batches = self.batches().iter();
-        let sizes = batches.map(|items| self.batch_layout(*items).map(|layout| layout.k));
-        sizes.fold(Ok(self.program.k()), |largest, k| Ok(largest?.max(k?)))
+        let mut batches = self.batches().iter();
+        batches.try_fold(self.program.k(), |largest, items| {
+            Ok(largest.max(self.batch_layout(*items)?.k))
+        })
     }
 
     pub(super) fn has_batch(&self, items: u32) -> Result<(), BundleError> {
@@ -52,15 +53,23 @@ impl Bundle {
         })
     }
 
-    /// Makes the key of the batches of `items` inputs anew, audited, and compares it with the
-    /// bundle's.
+    /// Makes the key of the batches of `items` inputs anew, from `model.json` alone and audited,
+    /// whatever key lies in the bundle.
     ///
     /// # Errors
-    /// No circuit for so many inputs; [`BundleError::Damaged`] if the keys differ.
-    pub fn check_batch_key(&self, items: u32) -> Result<VerifyingKey, BundleError> {
-        self.has_batch(items)?;
+    /// No circuit for so many inputs, no keys yet, or damage.
+    pub fn derive_batch_key(&self, items: u32) -> Result<VerifyingKey, BundleError> {
+        let srs = self.batch_srs(items)?;
         let program = compile_batch(&self.model, items as usize, self.program.shape())?;
-        let derived = Keys::derive_verifying(&program, &self.batch_srs(items)?)?;
+        Ok(Keys::derive_verifying(&program, &srs)?)
+    }
+
+    /// [`Self::derive_batch_key`], compared with the bundle's.
+    ///
+    /// # Errors
+    /// [`BundleError::Damaged`] if the keys differ.
+    pub fn check_batch_key(&self, items: u32) -> Result<VerifyingKey, BundleError> {
+        let derived = self.derive_batch_key(items)?;
         if self.batch_verifying_key(items)? != derived {
             let name = batch_file(items, "vk.bin");
             return Err(self.damaged(format!(
