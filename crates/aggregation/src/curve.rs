@@ -328,10 +328,6 @@ impl Builder {
         self.register.x_cells.map(|x| LoadedPoint { x, y })
     }
 
-    /// The point in the register.
-    pub(crate) fn point(&self) -> (Fq, Fq) {
-        (self.register.x, self.register.y)
-    }
 
     /// The field elements of a point in the transcript.
     pub(crate) fn point_elements(&mut self, point: &LoadedPoint) -> [Cell; 3] {
