@@ -1,5 +1,6 @@
 //! Recursive aggregation: one proof that verifies proofs of different models.
 
+pub mod accumulator;
 pub mod aggregate;
 pub mod circuit;
 pub mod config;
@@ -8,6 +9,7 @@ mod domain;
 mod expression;
 mod gates;
 mod inner;
+pub mod keys;
 pub mod limbs;
 pub mod msm;
 pub mod phase2;
@@ -18,3 +20,4 @@ pub mod verifier;
 
 pub use aggregate::{AggregateError, Aggregator, Statement};
 pub use verifier::InnerProof;
+pub use keys::{AggregateProof, AggregationKey, AggregationKeys};

@@ -9,7 +9,7 @@ use halo2_proofs::dev::MockProver;
 use halo2_proofs::halo2curves::bn256::Fr;
 use haloracle_aggregation::circuit::AggregationCircuit;
 use haloracle_aggregation::rows::Program;
-use haloracle_aggregation::{Aggregator, Statement};
+use haloracle_aggregation::{AggregationKeys, Aggregator, Statement};
 use haloracle_circuit::Shape;
 
 fn check(program: Program) {
@@ -46,4 +46,21 @@ fn two_models_of_different_sizes() {
         [statement.hash, gamma, statement.combine(gamma)]
     );
     check(program);
+}
+
+#[test]
+fn the_accumulator_pairs_and_a_real_proof_verifies() {
+    let srs = common::srs(18);
+    let shape = Shape::Narrow;
+    let proofs = [
+        common::proof(&srs, shape, 16, [13, -100], 1),
+        common::proof(&srs, shape, -5, [99, 100], 2),
+    ];
+    let start = std::time::Instant::now();
+    let keys = AggregationKeys::generate(shape, 2, &srs, &proofs[1]).unwrap();
+    println!("keys {:?}", start.elapsed());
+    let start = std::time::Instant::now();
+    let gamma = Fr::from(77);
+    let aggregate = keys.prove(&proofs, gamma).unwrap();
+    println!("proof {:?}, {} bytes", start.elapsed(), aggregate.evm.len());
 }
