@@ -232,21 +232,39 @@ impl AggregationKeys {
         srs: &Srs,
         example: &InnerProof,
     ) -> Result<Self, AggregationError> {
+        Self::load(shape, slots, srs, example, None)
+    }
+
+    /// [`Self::generate`], but takes a verifying key that was made before at its word: commitments
+    /// take most of the time. If it is another circuit's, no aggregate passes its check.
+    ///
+    /// # Errors
+    /// An SRS that is too small.
+    pub fn load(
+        shape: Shape,
+        slots: usize,
+        srs: &Srs,
+        example: &InnerProof,
+        known: Option<AggregationKey>,
+    ) -> Result<Self, AggregationError> {
         let aggregator = Aggregator { shape, slots, srs };
         let program = aggregator.unchecked(std::slice::from_ref(example), Fr::from(0))?;
         let truncated = srs.truncate(rows_log2(&program))?;
         let circuit = AggregationCircuit::without_witness(Arc::new(program));
         let monomial = truncated.params().get_g().to_vec();
         let proving = ProvingKey::generate(&circuit, monomial, truncated.lagrange())?;
-        let commitments = proving.commitments();
-        Ok(Self {
-            shape,
-            slots,
-            verifying: AggregationKey {
+        let verifying = known.unwrap_or_else(|| {
+            let commitments = proving.commitments();
+            AggregationKey {
                 k: truncated.k(),
                 fixed: commitments.fixed,
                 permutation: commitments.permutation,
-            },
+            }
+        });
+        Ok(Self {
+            shape,
+            slots,
+            verifying,
             srs: truncated,
             proving,
         })

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    AgentCommand, BenchArgs, CompileArgs, DemoArgs, DeployArgs, DevnetArgs, FixturesArgs,
+    AgentCommand, AggregateArgs, BenchArgs, CompileArgs, DemoArgs, DeployArgs, DevnetArgs, FixturesArgs,
     InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs, ProveArgs, RegisterArgs, RequestArgs,
     SetupArgs, SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
 };
@@ -38,6 +38,8 @@ enum Command {
     Setup(SetupArgs),
     /// Prove the answer to one input
     Prove(ProveArgs),
+    /// Make one proof that verifies proofs of different models
+    Aggregate(AggregateArgs),
     /// Check a proof: exit 0 valid, 1 invalid, 2 could not tell
     Verify(VerifyArgs),
     /// Write the verifier contract, key data and calldata
@@ -91,6 +93,7 @@ impl Cli {
             Command::Infer(args) => args.run(ui),
             Command::Setup(args) => args.run(ui),
             Command::Prove(args) => args.run(ui),
+            Command::Aggregate(args) => args.run(ui),
             Command::Verify(args) => args.run(ui),
             Command::Solidity(args) => args.run(ui),
             Command::Inspect(args) => args.run(ui),

@@ -1,5 +1,5 @@
 //! Small models with proofs for aggregation.
-#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code, unreachable_pub)]
 
 use std::sync::Arc;
 

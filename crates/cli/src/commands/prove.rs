@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use eyre::{WrapErr, bail};
+use haloracle_aggregation::InnerProof;
+use haloracle_aggregation::files::InnerProofFile;
 use haloracle_prover::Bundle;
+use haloracle_prover::proof::TranscriptKind;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -31,9 +34,20 @@ pub(crate) struct ProveArgs {
     /// Salt of the commitment to private inputs: 32 random bytes, used for one request
     #[arg(long, value_name = "HEX", value_parser = word)]
     salt: Option<[u8; 32]>,
+    /// Hash of the proof's challenges: keccak for contracts, poseidon for aggregation
+    #[arg(long, value_name = "HASH", default_value = "keccak", value_parser = transcript)]
+    transcript: TranscriptKind,
     /// Where the proof goes
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+}
+
+fn transcript(text: &str) -> Result<TranscriptKind, String> {
+    match text {
+        "keccak" => Ok(TranscriptKind::Keccak),
+        "poseidon" => Ok(TranscriptKind::Poseidon),
+        other => Err(format!("`{other}` is no transcript; there are `keccak` and `poseidon`")),
+    }
 }
 
 #[derive(Serialize)]
@@ -83,7 +97,11 @@ impl ProveArgs {
         let loaded = start.elapsed();
         working.now("proving");
         let statement = self.statement.unwrap_or_default();
+        let poseidon = self.transcript == TranscriptKind::Poseidon;
         let proof = match (&self.salt, bundle.model().privacy.inputs) {
+            (salt, private) if poseidon && salt.is_some() == private => {
+                keys.prove_for_aggregation(&row.raw, salt.as_ref(), &statement)?
+            }
             (Some(salt), true) => keys.prove_private(&row.raw, salt, &statement)?,
             (None, false) => keys.prove(&row.raw, &statement)?,
             (None, true) => {
@@ -96,7 +114,18 @@ impl ProveArgs {
         let compact = proof
             .compact()
             .wrap_err("the finished proof has no compact form")?;
-        let mut text = serde_json::to_string_pretty(&proof).wrap_err("could not encode")?;
+        let text = match self.transcript {
+            TranscriptKind::Keccak => serde_json::to_string_pretty(&proof),
+            TranscriptKind::Poseidon => {
+                let inner = InnerProof {
+                    key: keys.verifying_key().clone(),
+                    proof: proof.clone(),
+                };
+                let file = InnerProofFile::new(&inner, &keys.srs().hash());
+                serde_json::to_string_pretty(&file)
+            }
+        };
+        let mut text = text.wrap_err("could not encode")?;
         text.push('\n');
         write(&self.output, text.as_bytes())?;
         let run = bundle.model().run(&row.raw)?;
