@@ -8,8 +8,7 @@ contract AggregateStatementTest is Test {
     uint256 private constant R = AggregateStatement.R;
     uint256 private constant GAMMA =
         0x25b1d4396f23135f97e0e035ae737eb36bdfaa2edc43386616d0ed70f42ed70e;
-    uint256 private constant D =
-        0x1fe11ddee784446e05f5f9d3beb10036f916a276fb2ab38579b4bd0b80d86823;
+    uint256 private constant D = 0x1fe11ddee784446e05f5f9d3beb10036f916a276fb2ab38579b4bd0b80d86823;
 
     /// @dev Reverts only show through a call.
     function combine(

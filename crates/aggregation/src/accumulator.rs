@@ -1,7 +1,7 @@
 //! The pairing that an aggregate leaves to its verifier.
 
-use halo2_proofs::halo2curves::bn256::{Bn256, Fq, Fr, G1Affine, G2Prepared, Gt};
 use halo2_proofs::halo2curves::CurveAffine;
+use halo2_proofs::halo2curves::bn256::{Bn256, Fq, Fr, G1Affine, G2Prepared, Gt};
 use halo2_proofs::halo2curves::ff::PrimeField;
 use halo2_proofs::halo2curves::pairing::{MillerLoopResult, MultiMillerLoop};
 use haloracle_prover::Srs;
@@ -51,7 +51,11 @@ impl Accumulator {
         for (pair, words) in words.chunks(2).enumerate() {
             let mut parts = [BigUint::default(), BigUint::default()];
             for (half, word) in words.iter().enumerate() {
-                let bits = if half == 0 { low_bits } else { BASE_BITS as u64 };
+                let bits = if half == 0 {
+                    low_bits
+                } else {
+                    BASE_BITS as u64
+                };
                 let index = 2 * pair + half;
                 parts[half] = to_integer(word);
                 if parts[half].bits() > bits {
@@ -88,4 +92,3 @@ impl Accumulator {
         Bn256::multi_miller_loop(&terms).final_exponentiation() == Gt::identity()
     }
 }
-

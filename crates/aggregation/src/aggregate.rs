@@ -40,7 +40,9 @@ pub const INSTANCES: usize = ACCUMULATOR_WORDS + 3;
 #[non_exhaustive]
 pub enum AggregateError {
     /// One circuit takes proofs of one shape.
-    #[error("proof {index} is of the {got} shape, this aggregate is of {expected} proofs: compile the model with `--shape {expected}`")]
+    #[error(
+        "proof {index} is of the {got} shape, this aggregate is of {expected} proofs: compile the model with `--shape {expected}`"
+    )]
     OtherShape {
         /// Position.
         index: usize,
@@ -118,10 +120,7 @@ impl Statement {
             words.resize(words.len() + MAX_INSTANCES - instances.len(), Fr::ZERO);
         }
         Ok(Self {
-            hash: haloracle_circuit::poseidon::hash(
-                capacity(Purpose::Aggregate, slots),
-                &elements,
-            ),
+            hash: haloracle_circuit::poseidon::hash(capacity(Purpose::Aggregate, slots), &elements),
             words,
         })
     }

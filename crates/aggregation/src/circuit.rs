@@ -144,9 +144,9 @@ impl Circuit<Fr> for AggregationCircuit {
                     config.tx,
                     config.ty,
                 ];
-                let values = registers.as_ref().map(|r| {
-                    [&r.fold, &r.slope, &r.x, &r.y, &r.tx, &r.ty].map(Vec::as_slice)
-                });
+                let values = registers
+                    .as_ref()
+                    .map(|r| [&r.fold, &r.slope, &r.x, &r.y, &r.tx, &r.ty].map(Vec::as_slice));
                 self.assign_columns(&mut region, columns, values);
                 // A prover may synthesize once per phase, so this outlives the call.
                 if let Some(registers) = registers {
@@ -179,6 +179,8 @@ impl Circuit<Fr> for AggregationCircuit {
 
 impl AggregationCircuit {
     fn kept(&self) -> std::sync::MutexGuard<'_, Option<Registers>> {
-        self.registers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.registers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

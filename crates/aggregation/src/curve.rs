@@ -278,7 +278,14 @@ impl Builder {
             .times(&px)
             .scaled(3)
             .minus(&s.times(&t.y_polynomial).scaled(2));
-        self.finish_sum(&slope, first, &t, sum, [s, px.clone(), px, psum], Use::ClearY);
+        self.finish_sum(
+            &slope,
+            first,
+            &t,
+            sum,
+            [s, px.clone(), px, psum],
+            Use::ClearY,
+        );
         self.step(Step::Double, Some((id, 0)));
     }
 
@@ -327,7 +334,6 @@ impl Builder {
         let y = self.reduce();
         self.register.x_cells.map(|x| LoadedPoint { x, y })
     }
-
 
     /// The field elements of a point in the transcript.
     pub(crate) fn point_elements(&mut self, point: &LoadedPoint) -> [Cell; 3] {

@@ -102,16 +102,12 @@ impl<'a> Evaluator<'a> {
             (Value::Constant(a), Value::Cell(b)) if a == Fr::ZERO && factor == Fr::ONE => {
                 Value::Cell(b)
             }
-            (Value::Constant(a), Value::Cell(b)) => {
-                Value::Cell(self.builder.affine(b, factor, a))
-            }
+            (Value::Constant(a), Value::Cell(b)) => Value::Cell(self.builder.affine(b, factor, a)),
             (Value::Cell(a), Value::Constant(b)) if b == Fr::ZERO => Value::Cell(a),
             (Value::Cell(a), Value::Constant(b)) => {
                 Value::Cell(self.builder.affine(a, Fr::ONE, factor * b))
             }
-            (Value::Cell(a), Value::Cell(b)) => {
-                Value::Cell(self.builder.add_scaled(a, b, factor))
-            }
+            (Value::Cell(a), Value::Cell(b)) => Value::Cell(self.builder.add_scaled(a, b, factor)),
         }
     }
 

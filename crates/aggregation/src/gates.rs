@@ -93,8 +93,7 @@ impl AggregationConfig {
             vec![
                 limb.clone() * (w.clone() + E::Constant(power_of_two(OFFSET_BITS)) - digits),
                 limb.clone() * (fold_next - c[0].clone() * (rho * fold.clone()) - w),
-                limb.clone()
-                    * (slope_next - slope.clone() - c[5].clone() * (fold.clone() - slope)),
+                limb.clone() * (slope_next - slope.clone() - c[5].clone() * (fold.clone() - slope)),
                 limb.clone() * (x_next - x.clone() - c[6].clone() * (fold.clone() - x)),
                 limb * (y_next - y.clone() + c[7].clone() * y - fold * weight),
             ]
@@ -120,8 +119,7 @@ impl AggregationConfig {
             let sum = add.clone() + double.clone();
             let keep = load.clone() + reduce.clone();
             let first = add * (ty.clone() - slope.clone() * (tx.clone() - x.clone()))
-                + double
-                    * (square(&x) * constant(3) - slope.clone() * ty.clone() * constant(2))
+                + double * (square(&x) * constant(3) - slope.clone() * ty.clone() * constant(2))
                 + load.clone() * (square(&x) - slope.clone())
                 + reduce.clone() * fold.clone();
             let second = sum.clone() * (square(&slope) - x.clone() - tx.clone() - fold.clone())

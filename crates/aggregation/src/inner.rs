@@ -72,8 +72,9 @@ impl Inner {
             &products,
         ]
         .concat();
-        let (near, mut last): (Vec<_>, Vec<_>) =
-            products.into_iter().partition(|(_, rotation)| *rotation >= 0);
+        let (near, mut last): (Vec<_>, Vec<_>) = products
+            .into_iter()
+            .partition(|(_, rotation)| *rotation >= 0);
         last.reverse();
         let ends = [(Opened::Quotient, 0), (Opened::Random, 0)];
         inner.sets = rotation_sets(&[advice, near, last, fixed, sigmas, ends.to_vec()].concat());
@@ -132,7 +133,10 @@ where
 fn rotation_sets(queries: &[(Opened, i32)]) -> Vec<RotationSet> {
     let mut polynomials: Vec<(Opened, Vec<i32>)> = Vec::new();
     for (polynomial, rotation) in queries {
-        match polynomials.iter_mut().find(|(known, _)| known == polynomial) {
+        match polynomials
+            .iter_mut()
+            .find(|(known, _)| known == polynomial)
+        {
             Some((_, rotations)) => rotations.push(*rotation),
             None => polynomials.push((*polynomial, vec![*rotation])),
         }

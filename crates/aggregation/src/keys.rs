@@ -72,7 +72,9 @@ pub enum AggregationError {
     #[error("proving failed: {0}")]
     Create(#[from] CreateError),
     /// The finished aggregate does not verify.
-    #[error("the finished aggregate does not verify ({0}); key and circuit may be of different versions")]
+    #[error(
+        "the finished aggregate does not verify ({0}); key and circuit may be of different versions"
+    )]
     SelfCheck(#[from] VerifyError),
 }
 
@@ -133,7 +135,9 @@ impl AggregationKey {
         }
         let number = |at: usize| {
             let word = &data[at..at + 32];
-            let low = word[24..].iter().fold(0u64, |sum, b| sum << 8 | u64::from(*b));
+            let low = word[24..]
+                .iter()
+                .fold(0u64, |sum, b| sum << 8 | u64::from(*b));
             word[..24].iter().all(|byte| *byte == 0).then_some(low)
         };
         let k = number(0).and_then(|k| u32::try_from(k).ok());

@@ -34,5 +34,5 @@ mod transcript;
 pub mod verifier;
 
 pub use aggregate::{AggregateError, Aggregator, Statement};
-pub use verifier::InnerProof;
 pub use keys::{AggregateProof, AggregationKey, AggregationKeys};
+pub use verifier::InnerProof;

@@ -43,9 +43,10 @@ impl Registers {
             tx: column(),
             ty: column(),
         };
-        let modulus = MODULUS_LIMBS.iter().rev().fold(Fr::ZERO, |sum, limb| {
-            sum * rho + Fr::from_u128(*limb)
-        });
+        let modulus = MODULUS_LIMBS
+            .iter()
+            .rev()
+            .fold(Fr::ZERO, |sum, limb| sum * rho + Fr::from_u128(*limb));
         let carry = rho - power_of_two(BASE_BITS);
         let mut reads = program.reads.iter().peekable();
         for row in 0..rows {
@@ -110,7 +111,12 @@ impl Sums {
             .map(|digit| beta + Fr::from(digit))
             .collect();
         invert(&mut inverses);
-        let powers = [alpha, alpha.square(), alpha.square() * alpha, alpha.square().square()];
+        let powers = [
+            alpha,
+            alpha.square(),
+            alpha.square() * alpha,
+            alpha.square().square(),
+        ];
         let mut denominators = vec![Fr::ONE; rows];
         parallelize(&mut denominators, |part, start| {
             for (offset, value) in part.iter_mut().enumerate() {

@@ -129,7 +129,11 @@ impl Builder {
         let infinity = bool::from(point.is_identity());
         let present = self.witness(Fr::from(u64::from(!infinity)));
         self.boolean(present);
-        let stand_in = if infinity { G1Affine::generator() } else { *point };
+        let stand_in = if infinity {
+            G1Affine::generator()
+        } else {
+            *point
+        };
         let Absorbed { table, elements } = self.absorbed(&stand_in);
         let elements = elements.map(|element| self.mul(element, present));
         (Absorbed { table, elements }, present)
@@ -206,11 +210,15 @@ pub(crate) fn verify(
         transcript,
         stream: Stream(&proof.proof.evm),
     };
-    verifier.run(&domain, commitments, Statement {
-        digest,
-        instances,
-        instances_digest,
-    })
+    verifier.run(
+        &domain,
+        commitments,
+        Statement {
+            digest,
+            instances,
+            instances_digest,
+        },
+    )
 }
 
 struct Statement {
@@ -433,8 +441,7 @@ impl Verifier<'_> {
         }
         let outside = |b: &mut Builder, set: &[i32]| {
             let missing = all.iter().filter(|t| !set.contains(t));
-            let missing: Option<Vec<Cell>> =
-                missing.map(|t| distances.get(t).copied()).collect();
+            let missing: Option<Vec<Cell>> = missing.map(|t| distances.get(t).copied()).collect();
             Some(b.product(&missing?))
         };
         let first = outside(b, &self.inner.sets.first()?.rotations)?;
@@ -557,4 +564,3 @@ impl Lagrange {
         b.mul(sum, self.scale)
     }
 }
-

@@ -72,7 +72,13 @@ fn a_key_is_bound() {
         slots: 1,
         srs: &srs,
     };
-    assert!(aggregator.unchecked(&[forged], Fr::one()).unwrap().broken.is_some());
+    assert!(
+        aggregator
+            .unchecked(&[forged], Fr::one())
+            .unwrap()
+            .broken
+            .is_some()
+    );
     // Every commitment of the key, exchanged for the one behind it.
     let data = proof.key.to_data();
     let points = data.len() / 64 - 1;
@@ -101,7 +107,8 @@ fn every_message_of_a_proof_is_checked() {
     let [proof, other] = two(&srs);
     let words = proof.proof.evm.len() / 32;
     let cs = SHAPE.constraint_system();
-    let points = 2 * (cs.num_advice_columns() + cs.permutation().get_columns().len().div_ceil(3) + 5);
+    let points =
+        2 * (cs.num_advice_columns() + cs.permutation().get_columns().len().div_ceil(3) + 5);
     // A point of each kind for another proof's, and every evaluation.
     for word in (0..points).step_by(2).chain([words - 4, words - 2]) {
         let mut forged = proof.clone();
@@ -142,7 +149,10 @@ fn one_invalid_proof_spoils_the_aggregate() {
         srs: &srs,
     };
     let error = aggregator.program(&[first.clone(), swapped(&second, &first)], Fr::one());
-    assert!(matches!(error, Err(AggregateError::Invalid { index: 1, .. })));
+    assert!(matches!(
+        error,
+        Err(AggregateError::Invalid { index: 1, .. })
+    ));
 }
 
 #[test]
@@ -152,7 +162,10 @@ fn order_and_repetition_are_bound() {
     let hash = srs.hash();
     let claim = |proofs: &[InnerProof]| Statement::new(SHAPE, 2, &hash, proofs).unwrap();
     let honest = claim(&[first.clone(), second.clone()]);
-    assert_eq!(outcome(&srs, &[first.clone(), second.clone()]).1, honest.hash);
+    assert_eq!(
+        outcome(&srs, &[first.clone(), second.clone()]).1,
+        honest.hash
+    );
     let others = [
         claim(&[second.clone(), first.clone()]),
         claim(&[first.clone(), first.clone()]),
@@ -229,7 +242,10 @@ fn accumulators_have_one_form() {
     changed[0] += modulus[0] + modulus[1] * power(85);
     changed[1] += modulus[2];
     assert!(Accumulator::read(&changed).is_err());
-    assert_eq!(Accumulator::read(&honest[..7]), Err(AccumulatorError::Count(7)));
+    assert_eq!(
+        Accumulator::read(&honest[..7]),
+        Err(AccumulatorError::Count(7))
+    );
 }
 
 #[test]
@@ -244,7 +260,10 @@ fn gamma_is_drawn_for_one_place_and_one_claim() {
     };
     let gamma = here.gamma(&statement, &counts);
     let elsewhere = [
-        Destination { chain_id: 2, ..here },
+        Destination {
+            chain_id: 2,
+            ..here
+        },
         Destination {
             settler: [8; 20],
             ..here
@@ -257,7 +276,11 @@ fn gamma_is_drawn_for_one_place_and_one_claim() {
         let mut other = statement.clone();
         other.words[word] += Fr::one();
         assert_ne!(here.gamma(&other, &counts), gamma, "word {word}");
-        assert_ne!(other.combine(gamma), statement.combine(gamma), "word {word}");
+        assert_ne!(
+            other.combine(gamma),
+            statement.combine(gamma),
+            "word {word}"
+        );
     }
     let mut other = statement.clone();
     other.hash += Fr::one();
@@ -270,15 +293,27 @@ fn what_does_not_fit_is_refused() {
     let [first, second] = two(&srs);
     let hash = srs.hash();
     let new = |slots, proofs: &[InnerProof]| Statement::new(SHAPE, slots, &hash, proofs);
-    assert!(matches!(new(2, &[]), Err(AggregateError::Count { got: 0, slots: 2 })));
+    assert!(matches!(
+        new(2, &[]),
+        Err(AggregateError::Count { got: 0, slots: 2 })
+    ));
     let both = [first.clone(), second];
-    assert!(matches!(new(1, &both), Err(AggregateError::Count { got: 2, slots: 1 })));
+    assert!(matches!(
+        new(1, &both),
+        Err(AggregateError::Count { got: 2, slots: 1 })
+    ));
     let wide = Statement::new(Shape::Wide, 1, &hash, &[first.clone()]);
-    assert!(matches!(wide, Err(AggregateError::OtherShape { index: 0, .. })));
+    assert!(matches!(
+        wide,
+        Err(AggregateError::OtherShape { index: 0, .. })
+    ));
     let mut long = first;
     long.proof.instances.resize(65, [0; 32]);
     let error = new(1, &[long]).unwrap_err();
-    assert!(matches!(error, AggregateError::TooManyInstances { index: 0, got: 65 }));
+    assert!(matches!(
+        error,
+        AggregateError::TooManyInstances { index: 0, got: 65 }
+    ));
 }
 
 #[test]

@@ -32,8 +32,8 @@ fn a_sum_of_points_is_the_sum() {
     }
     let sum = builder.sum(start_term, &terms).expect("limbs");
     let shift = Fr::from(2).pow_vartime([255]);
-    let expected: G1 = points.iter().zip(scalars).map(|(p, s)| p * s).sum::<G1>()
-        + offset * (start * shift);
+    let expected: G1 =
+        points.iter().zip(scalars).map(|(p, s)| p * s).sum::<G1>() + offset * (start * shift);
     let expected = expected.to_affine();
     let limbs = haloracle_prover::poseidon::point_limbs(&expected);
     for (cells, limbs) in [sum.x, sum.y].into_iter().zip(limbs) {
@@ -42,8 +42,12 @@ fn a_sum_of_points_is_the_sum() {
             builder.expose(cell);
         }
     }
-    let hashed = builder.hash(terms[0].scalar, &[terms[1].scalar, terms[2].scalar, sum.x[0]]);
-    let native = haloracle_circuit::poseidon::hash(scalars[0], &[scalars[1], scalars[2], sum.x[0].value]);
+    let hashed = builder.hash(
+        terms[0].scalar,
+        &[terms[1].scalar, terms[2].scalar, sum.x[0]],
+    );
+    let native =
+        haloracle_circuit::poseidon::hash(scalars[0], &[scalars[1], scalars[2], sum.x[0].value]);
     assert_eq!(hashed.value, native);
     builder.expose(hashed);
     println!("{:?}", builder.rows());

@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    AgentCommand, AggregateArgs, BenchArgs, CompileArgs, DemoArgs, DeployArgs, DevnetArgs, FixturesArgs,
-    InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs, ProveArgs, RegisterArgs, RequestArgs,
-    SetupArgs, SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
+    AgentCommand, AggregateArgs, BenchArgs, CompileArgs, DemoArgs, DeployArgs, DevnetArgs,
+    FixturesArgs, InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs, ProveArgs, RegisterArgs,
+    RequestArgs, SetupArgs, SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
 };
 use crate::exit::Exit;
 use crate::ui::Ui;

@@ -294,7 +294,8 @@ impl TranscriptRead<G1Affine, PoseidonChallenge> for PoseidonReader<'_> {
 /// The limbs of a point's coordinates, x first.
 pub fn point_limbs(point: &G1Affine) -> [[u128; LIMBS]; 2] {
     let coordinates = Option::from(point.coordinates());
-    coordinates.map_or([[0; LIMBS]; 2], |c: halo2_proofs::halo2curves::Coordinates<_>| {
-        [limbs(c.x()), limbs(c.y())]
-    })
+    coordinates.map_or(
+        [[0; LIMBS]; 2],
+        |c: halo2_proofs::halo2curves::Coordinates<_>| [limbs(c.x()), limbs(c.y())],
+    )
 }

@@ -78,12 +78,17 @@ impl fmt::Display for AggregateReport {
         writeln!(
             f,
             "circuit    {} slots of the {} shape, 2^{} rows",
-            self.slots, self.shape.name(), self.k
+            self.slots,
+            self.shape.name(),
+            self.k
         )?;
         writeln!(f, "h          {}", self.hash)?;
         writeln!(f, "size       {} bytes for a contract", self.evm_bytes)?;
         let (key, prove) = (self.key_seconds, self.prove_seconds);
-        write!(f, "time       {key:.1} s for keys, {prove:.1} s to prove and verify")?;
+        write!(
+            f,
+            "time       {key:.1} s for keys, {prove:.1} s to prove and verify"
+        )?;
         self.peak_kib
             .map_or(Ok(()), |kib| write!(f, ", {:.1} MiB", kib as f64 / 1024.0))
     }
@@ -146,21 +151,23 @@ impl AggregateArgs {
         self.keys.as_ref().map(|directory| directory.join(name))
     }
 
-    fn known_key(&self, srs: &Srs, shape: Shape, slots: usize) -> eyre::Result<Option<AggregationKey>> {
-        let Some(path) = self.key_path(srs, shape, slots).filter(|path| path.exists()) else {
+    fn known_key(
+        &self,
+        srs: &Srs,
+        shape: Shape,
+        slots: usize,
+    ) -> eyre::Result<Option<AggregationKey>> {
+        let Some(path) = self
+            .key_path(srs, shape, slots)
+            .filter(|path| path.exists())
+        else {
             return Ok(None);
         };
         let key = AggregationKey::from_data(&read(&path)?);
         Ok(Some(key.wrap_err_with(|| format!("`{}`", path.display()))?))
     }
 
-    fn make(
-        &self,
-        ui: Ui,
-        srs: &Srs,
-        shape: Shape,
-        proofs: &[InnerProof],
-    ) -> eyre::Result<Exit> {
+    fn make(&self, ui: Ui, srs: &Srs, shape: Shape, proofs: &[InnerProof]) -> eyre::Result<Exit> {
         let Some(output) = &self.output else {
             bail!("give the aggregate's place with -o")
         };

@@ -46,7 +46,9 @@ fn transcript(text: &str) -> Result<TranscriptKind, String> {
     match text {
         "keccak" => Ok(TranscriptKind::Keccak),
         "poseidon" => Ok(TranscriptKind::Poseidon),
-        other => Err(format!("`{other}` is no transcript; there are `keccak` and `poseidon`")),
+        other => Err(format!(
+            "`{other}` is no transcript; there are `keccak` and `poseidon`"
+        )),
     }
 }
 
