@@ -5,7 +5,7 @@ FORGE := $(BIN)/forge-$(PLATFORM)/bin/forge
 CARGO := cargo
 HALORACLE := target/release/haloracle
 
-.PHONY: demo demo-l2 test test-slow lint fuzz bench fixtures tools contracts binary
+.PHONY: demo demo-l2 test test-slow lint fuzz bench bench-agg fixtures tools contracts binary
 
 # A real request, a real proof, a collateral factor moved; forged proofs rejected.
 demo: contracts binary
@@ -23,6 +23,7 @@ test-slow: test
 	FOUNDRY_PROFILE=slow $(FORGE) test
 	HALORACLE_SLOW=1 $(CARGO) test --release --locked -p haloracle --test pipeline
 	HALORACLE_SLOW=1 $(CARGO) test --release --locked -p haloracle-onnx --test agreement
+	HALORACLE_SLOW=1 $(CARGO) test --release --locked -p haloracle-aggregation --test contract
 
 lint: tools
 	$(CARGO) fmt --all --check
@@ -39,6 +40,11 @@ fuzz:
 
 bench: binary
 	$(HALORACLE) bench
+
+# Aggregates of four and of eight proofs of the wide shape, from the models on.
+bench-agg: binary
+	tools/bench-agg 4
+	tools/bench-agg 8
 
 # Verifier contract, keys, proofs and chain states, from the constraint system and the models.
 fixtures: contracts binary

@@ -3,9 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    AgentCommand, BenchArgs, CompileArgs, CostArgs, DemoArgs, DemoL2Args, DeployArgs, DevnetArgs,
-    FixturesArgs, InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs, ProveArgs, RegisterArgs,
-    RequestArgs, SetupArgs, SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
+    AgentCommand, AggregateArgs, BenchArgs, CompileArgs, CostArgs, DemoArgs, DemoL2Args,
+    DeployArgs, DevnetArgs, FixturesArgs, InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs,
+    ProveArgs, RegisterArgs, RequestArgs, SetupArgs, SolidityArgs, SrsCommand, StatusArgs,
+    VerifyArgs, WithdrawArgs,
 };
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -38,6 +39,8 @@ enum Command {
     Setup(SetupArgs),
     /// Prove the answer to one input
     Prove(ProveArgs),
+    /// Make one proof that verifies proofs of different models
+    Aggregate(AggregateArgs),
     /// Check a proof: exit 0 valid, 1 invalid, 2 could not tell
     Verify(VerifyArgs),
     /// Write the verifier contract, key data and calldata
@@ -96,6 +99,7 @@ impl Cli {
             Command::Infer(args) => args.run(ui),
             Command::Setup(args) => args.run(ui),
             Command::Prove(args) => args.run(ui),
+            Command::Aggregate(args) => args.run(ui),
             Command::Verify(args) => args.run(ui),
             Command::Solidity(args) => args.run(ui),
             Command::Inspect(args) => args.run(ui),

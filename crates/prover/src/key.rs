@@ -55,6 +55,11 @@ impl VerifyingKey {
         self.instances
     }
 
+    /// Commitments: fixed columns, then permutations.
+    pub fn commitments(&self) -> impl Iterator<Item = &G1Affine> {
+        self.fixed.iter().chain(&self.permutation)
+    }
+
     /// The data a contract holds: `k`, the instance count, then the commitments' coordinates,
     /// fixed columns first, all as 32-byte big-endian words. A zero column is (0, 0).
     pub fn to_data(&self) -> Vec<u8> {

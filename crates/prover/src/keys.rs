@@ -19,7 +19,8 @@ use rand::rngs::OsRng;
 
 use crate::create::{CreateError, ProvingKey, create_proof};
 use crate::key::VerifyingKey;
-use crate::proof::Proof;
+use crate::poseidon::{PoseidonReader, PoseidonWriter, key_digest};
+use crate::proof::{Proof, TranscriptKind};
 use crate::shape::{EnvironmentError, check_environment};
 use crate::srs::{Srs, SrsError};
 use crate::transcript::{EvmReader, EvmWriter};
@@ -302,23 +303,58 @@ impl Keys {
         Ok(proof)
     }
 
+    /// Proves the same statement as [`Self::prove`] or, with a salt, [`Self::prove_private`], for
+    /// aggregation: under the Poseidon transcript.
+    ///
+    /// # Errors
+    /// As these.
+    pub fn prove_for_aggregation(
+        &self,
+        raw: &[i64],
+        salt: Option<&Word>,
+        tag: &Word,
+    ) -> Result<Proof, ProveError> {
+        let input = match (salt, self.model.privacy.inputs) {
+            (Some(salt), _) => field::from_word(salt).ok_or(ProveError::BadSalt)?,
+            (None, true) => return Err(ProveError::NoSalt),
+            (None, false) => Fr::ZERO,
+        };
+        let item = Item { raw, salt: input };
+        let witness = (self.program).witness_batch(&self.model, &[item], self.model_salt, tag)?;
+        let proof = self.prove_filled(witness, TranscriptKind::Poseidon)?;
+        verify_for_aggregation(&self.srs, &self.verifying, &proof)
+            .map_err(ProveError::SelfCheck)?;
+        Ok(proof)
+    }
+
     /// Proves a witness as it is, unchecked: the prover does not notice an unsatisfied circuit, so
     /// the result may be an invalid proof. For tests that tamper with witnesses.
     ///
     /// # Errors
     /// A witness that does not fit the keys.
     pub fn prove_witness(&self, witness: impl Into<Filled>) -> Result<Proof, ProveError> {
-        let witness = witness.into();
+        self.prove_filled(witness.into(), TranscriptKind::Keccak)
+    }
+
+    /// [`Self::prove_witness`] under a transcript of choice.
+    ///
+    /// # Errors
+    /// A witness that does not fit the keys.
+    pub fn prove_filled(
+        &self,
+        witness: Filled,
+        transcript: TranscriptKind,
+    ) -> Result<Proof, ProveError> {
         let values = witness.instance_values();
         let instances = witness.instances().to_vec();
         let evm = match (&self.program, witness) {
             (Lowered::Narrow(rows), Filled::Narrow(witness)) => {
                 let circuit = MachineCircuit::new(Arc::clone(rows), Arc::new(witness));
-                self.prove_circuit(circuit, &values)?
+                self.prove_circuit(circuit, &values, transcript)?
             }
             (Lowered::Wide(rows), Filled::Wide(witness)) => {
                 let circuit = WideCircuit::new(Arc::clone(rows), Arc::new(witness));
-                self.prove_circuit(circuit, &values)?
+                self.prove_circuit(circuit, &values, transcript)?
             }
             (program, _) => return Err(ProveError::OtherShape(program.shape())),
         };
@@ -329,17 +365,22 @@ impl Keys {
         &self,
         circuit: C,
         instances: &[Fr],
+        transcript: TranscriptKind,
     ) -> Result<Vec<u8>, ProveError> {
-        let mut transcript = EvmWriter::new(self.digest);
-        create_proof(
-            &self.proving,
-            &circuit,
-            &[instances],
-            self.digest,
-            OsRng,
-            &mut transcript,
-        )?;
-        Ok(transcript.finish())
+        let (key, columns) = (&self.proving, [instances]);
+        Ok(match transcript {
+            TranscriptKind::Keccak => {
+                let mut writer = EvmWriter::new(self.digest);
+                create_proof(key, &circuit, &columns, self.digest, OsRng, &mut writer)?;
+                writer.finish()
+            }
+            TranscriptKind::Poseidon => {
+                let digest = key_digest(&self.verifying, &self.srs.hash());
+                let mut writer = PoseidonWriter::new(digest);
+                create_proof(key, &circuit, &columns, digest, OsRng, &mut writer)?;
+                writer.finish()
+            }
+        })
     }
 
     /// Verifies a proof of this model.
@@ -407,13 +448,35 @@ pub fn verify(srs: &Srs, key: &VerifyingKey, proof: &Proof) -> Result<(), Verify
     verify_with(&params, &key.to_halo2(), digest, key.instances(), proof)
 }
 
-fn verify_with(
-    params: &ParamsKZG<Bn256>,
-    key: &plonk::VerifyingKey<G1Affine>,
-    digest: Fr,
-    count: usize,
+/// Verifies a proof that was made for aggregation, under the Poseidon transcript.
+///
+/// # Errors
+/// Why it is not accepted.
+pub fn verify_for_aggregation(
+    srs: &Srs,
+    key: &VerifyingKey,
     proof: &Proof,
 ) -> Result<(), VerifyError> {
+    check_environment()?;
+    let values = instance_values(key.instances(), proof)?;
+    let params = srs.verifier_params(key.k());
+    let mut transcript = PoseidonReader::new(key_digest(key, &srs.hash()), &proof.evm);
+    plonk::verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
+        &params,
+        &key.to_halo2(),
+        SingleStrategy::new(&params),
+        &[&[&values]],
+        &mut transcript,
+    )
+    .map_err(|_| VerifyError::Invalid)?;
+    match transcript.is_finished() {
+        true => Ok(()),
+        false => Err(VerifyError::Trailing),
+    }
+}
+
+/// The instances as field elements, checked.
+fn instance_values(count: usize, proof: &Proof) -> Result<Vec<Fr>, VerifyError> {
     if proof.instances.len() != count {
         return Err(VerifyError::InstanceCount {
             expected: count,
@@ -430,6 +493,17 @@ fn verify_with(
             return Err(VerifyError::TagRange { index });
         }
     }
+    Ok(values)
+}
+
+fn verify_with(
+    params: &ParamsKZG<Bn256>,
+    key: &plonk::VerifyingKey<G1Affine>,
+    digest: Fr,
+    count: usize,
+    proof: &Proof,
+) -> Result<(), VerifyError> {
+    let values = instance_values(count, proof)?;
     let mut transcript = EvmReader::new(digest, &proof.evm);
     plonk::verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
         params,

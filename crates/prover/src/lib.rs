@@ -13,6 +13,7 @@ pub mod keys;
 pub mod layout;
 pub mod manifest;
 pub mod onchain;
+pub mod poseidon;
 pub mod proof;
 pub mod shape;
 pub mod srs;

@@ -24,6 +24,17 @@ pub struct Proof {
     pub evm: Vec<u8>,
 }
 
+/// Which hash makes a proof's challenges. The statement and the proof's form are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TranscriptKind {
+    /// keccak-256: for the contract.
+    #[default]
+    Keccak,
+    /// Poseidon: for aggregation.
+    Poseidon,
+}
+
 /// Bytes that cannot be a proof of this machine, whatever the key.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("malformed proof: {0}")]

@@ -53,7 +53,7 @@ pub(crate) fn coordinate_from_word(word: &[u8]) -> Option<Fq> {
 }
 
 /// The two words of a point; infinity is (0, 0).
-pub(crate) fn point_words(point: &G1Affine) -> [u8; 64] {
+pub fn point_words(point: &G1Affine) -> [u8; 64] {
     let mut words = [0; 64];
     if !bool::from(point.is_identity()) {
         words[..32].copy_from_slice(&coordinate_word(&point.x));
@@ -63,7 +63,7 @@ pub(crate) fn point_words(point: &G1Affine) -> [u8; 64] {
 }
 
 /// The point of two words: canonical coordinates, on the curve, not infinity.
-pub(crate) fn point_from_words(words: &[u8]) -> Option<G1Affine> {
+pub fn point_from_words(words: &[u8]) -> Option<G1Affine> {
     let x = coordinate_from_word(words.get(..32)?)?;
     let y = coordinate_from_word(words.get(32..64)?)?;
     let point: Option<G1Affine> = G1Affine::from_xy(x, y).into();

@@ -91,6 +91,10 @@ struct Contract<'a> {
     sets: Vec<SetView>,
     quotient_pieces: Vec<String>,
     vanishing_of_set_0: String,
+    /// Whether the first instances are points to be paired with the proof's.
+    accumulator: bool,
+    /// Slot of the transcript's state before the last point.
+    last_state: String,
 }
 
 /// A number that the contract shows in hexadecimal.
@@ -110,6 +114,7 @@ pub(crate) fn render(
     protocol: &Protocol,
     shape_hash: &[u8; 32],
     srs: &SrsVerifierPart,
+    accumulator: bool,
 ) -> Result<String, GenerateError> {
     let mut memory = Memory::default();
     key_slots(&mut memory, protocol);
@@ -124,6 +129,10 @@ pub(crate) fn render(
         memory.slot(format!("T_{index}"), 1);
     });
     let sets = opening::sets(&mut memory, protocol);
+    if accumulator {
+        memory.section("Accumulator: L and R of the aggregated proofs.");
+        memory.slot("ACCUMULATOR", 4);
+    }
     let inverses = tail_slots(&mut memory, protocol);
 
     let items = || protocol.rounds.iter().flat_map(|round| &round.items);
@@ -151,7 +160,7 @@ pub(crate) fn render(
         sigmas: protocol.sigmas,
         key_code_len: key_len(protocol) + 1,
         key_digested: Hex(key_len(protocol) + 64),
-        multiplications: opening::multiplications(protocol),
+        multiplications: opening::multiplications(protocol) + if accumulator { 2 } else { 0 },
         shape_hash: format!("0x{}", hex::encode(shape_hash)),
         srs_hash: format!("0x{}", hex::encode(srs.hash())),
         srs_unsafe: srs.is_unsafe,
@@ -177,6 +186,8 @@ pub(crate) fn render(
         sets,
         quotient_pieces: quotient_pieces(protocol),
         vanishing_of_set_0: opening::vanishing_of_set_0(protocol),
+        accumulator,
+        last_state: format!("STATE_{}", protocol.rounds.len() - 1),
     };
     contract
         .render()

@@ -87,6 +87,7 @@ pub struct Verifier {
     cs: ConstraintSystem<Fr>,
     shape_hash: [u8; 32],
     protocol: Protocol,
+    accumulator: bool,
 }
 
 impl Verifier {
@@ -113,7 +114,20 @@ impl Verifier {
             cs,
             shape_hash,
             protocol,
+            accumulator: false,
         })
+    }
+
+    /// The verifier of an aggregation circuit: its first eight instances are an accumulator (L, R),
+    /// each coordinate as its lower 170 bits and the rest, and the contract accepts only if also
+    /// `e(L, G2) = e(R, tau G2)`. Both pairings are one, combined by a hash of the whole proof.
+    #[must_use]
+    pub fn with_accumulator(self, name: &'static str) -> Self {
+        Self {
+            name,
+            accumulator: true,
+            ..self
+        }
     }
 
     /// Solidity source of the contract that verifies under the setup `srs`; the same bytes every
@@ -122,7 +136,14 @@ impl Verifier {
     /// # Errors
     /// [`GenerateError::Render`].
     pub fn generate(&self, srs: &SrsVerifierPart) -> Result<String, GenerateError> {
-        contract::render(self.name, &self.cs, &self.protocol, &self.shape_hash, srs)
+        contract::render(
+            self.name,
+            &self.cs,
+            &self.protocol,
+            &self.shape_hash,
+            srs,
+            self.accumulator,
+        )
     }
 
     /// Bytes of every proof.
@@ -138,7 +159,9 @@ impl Verifier {
     /// Curve multiplications of one verification: what its gas mostly consists of. A key whose
     /// model leaves fixed columns unused takes fewer, see [`Self::multiplications_for`].
     pub fn multiplications(&self) -> usize {
-        opening::multiplications(&self.protocol)
+        /// L and R.
+        const ACCUMULATOR: usize = 2;
+        opening::multiplications(&self.protocol) + ACCUMULATOR * usize::from(self.accumulator)
     }
 
     /// Curve multiplications of one verification under the key with data `vk_data`.

@@ -119,6 +119,10 @@ contract {{ name }} {
                 let count := mload(COUNT)
                 if or(or(gt(k, MAX_K), iszero(count)), gt(count, shl(MAX_K, 1))) { fail() }
                 if iszero(lt(add(count, BLINDING_ROWS), shl(k, 1))) { fail() }
+{%- if accumulator %}
+                // The first instances are the accumulator.
+                if lt(count, 8) { fail() }
+{%- endif %}
                 size := shl(5, count)
 
                 // 2. The calldata is the one canonical encoding of (vk, instances, proof).
@@ -174,6 +178,16 @@ contract {{ name }} {
 {%- for name in scalar_slots %}
                 good := and(good, lt(mload({{ name }}), r))
 {%- endfor %}
+{%- if accumulator %}
+                // The accumulator's coordinates, 170 bits and what is above: one form only.
+                for { let i := 0 } lt(i, 0x80) { i := add(i, 0x20) } {
+                    let low := calldataload(add(0x84, shl(1, i)))
+                    let high := calldataload(add(0xa4, shl(1, i)))
+                    good := and(good, iszero(or(shr(170, low), shr(85, high))))
+                    mstore(add(ACCUMULATOR, i), or(shl(170, high), low))
+                }
+                good := and(good, areOnCurve(ACCUMULATOR, add(ACCUMULATOR, 0x80), 0))
+{%- endif %}
                 if iszero(good) { fail() }
             }
 
@@ -423,6 +437,21 @@ contract {{ name }} {
             mstore(add(FOLD, 0x40), mload(U))
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40))
             done := and(done, staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40))
+
+{%- if accumulator %}
+            // Plus the accumulator, L to the sum and R to W', times a hash of all that is known.
+            {
+                let c := mod(keccak256({{ last_state }}, 0x60), r)
+                mcopy(FOLD, ACCUMULATOR, 0x40)
+                mstore(add(FOLD, 0x40), c)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(SUM, 0x40), 0x40))
+                done := and(done, staticcall(gas(), 0x06, SUM, 0x80, SUM, 0x40))
+                mcopy(FOLD, add(ACCUMULATOR, 0x40), 0x40)
+                mcopy(PAIR, W_PRIME, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, add(PAIR, 0x40), 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, W_PRIME, 0x40))
+            }
+{%- endif %}
 
             // 11. e(SUM, G2) e(-W', tau G2) = 1.
             mstore(add(SUM, 0x40), G2_X_IM)

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod agent;
+mod aggregate;
 mod answer;
 mod bench;
 mod compile;
@@ -25,6 +26,7 @@ mod verify;
 mod withdraw;
 
 pub(crate) use agent::AgentCommand;
+pub(crate) use aggregate::AggregateArgs;
 pub(crate) use bench::BenchArgs;
 pub(crate) use compile::CompileArgs;
 pub(crate) use cost::CostArgs;

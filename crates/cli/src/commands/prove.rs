@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use eyre::{WrapErr, bail};
+use haloracle_aggregation::InnerProof;
+use haloracle_aggregation::files::InnerProofFile;
 use haloracle_prover::Bundle;
+use haloracle_prover::proof::TranscriptKind;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -37,9 +40,22 @@ pub(crate) struct ProveArgs {
     /// batch, one per row, in order
     #[arg(long, value_name = "HEX", value_parser = word)]
     salt: Vec<[u8; 32]>,
+    /// Hash of the proof's challenges: keccak for contracts, poseidon for aggregation
+    #[arg(long, value_name = "HASH", default_value = "keccak", value_parser = transcript)]
+    transcript: TranscriptKind,
     /// Where the proof goes
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+}
+
+fn transcript(text: &str) -> Result<TranscriptKind, String> {
+    match text {
+        "keccak" => Ok(TranscriptKind::Keccak),
+        "poseidon" => Ok(TranscriptKind::Poseidon),
+        other => Err(format!(
+            "`{other}` is no transcript; there are `keccak` and `poseidon`"
+        )),
+    }
 }
 
 #[derive(Serialize)]
@@ -121,13 +137,31 @@ impl ProveArgs {
         let loaded = start.elapsed();
         working.now("proving");
         let statement = self.statement.unwrap_or_default();
-        let proof = keys.prove_batch(&rows, &self.salt, &statement)?;
+        let proof = match self.transcript {
+            TranscriptKind::Keccak => keys.prove_batch(&rows, &self.salt, &statement)?,
+            TranscriptKind::Poseidon => match (rows.as_slice(), self.salt.as_slice()) {
+                ([row], []) => keys.prove_for_aggregation(row, None, &statement)?,
+                ([row], [salt]) => keys.prove_for_aggregation(row, Some(salt), &statement)?,
+                _ => bail!("a proof for aggregation answers one input: leave --batch out"),
+            },
+        };
         let proved = start.elapsed() - loaded;
         drop(working);
         let compact = proof
             .compact()
             .wrap_err("the finished proof has no compact form")?;
-        let mut text = serde_json::to_string_pretty(&proof).wrap_err("could not encode")?;
+        let text = match self.transcript {
+            TranscriptKind::Keccak => serde_json::to_string_pretty(&proof),
+            TranscriptKind::Poseidon => {
+                let inner = InnerProof {
+                    key: keys.verifying_key().clone(),
+                    proof: proof.clone(),
+                };
+                let file = InnerProofFile::new(&inner, &keys.srs().hash());
+                serde_json::to_string_pretty(&file)
+            }
+        };
+        let mut text = text.wrap_err("could not encode")?;
         text.push('\n');
         write(&self.output, text.as_bytes())?;
         let answers = rows.iter().map(|raw| {

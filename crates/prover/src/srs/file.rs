@@ -26,7 +26,7 @@ pub(super) const MAGIC: &[u8; 8] = b"HALOSRS1";
 impl Srs {
     /// The Lagrange points. halo2 gives no access to them but through its own raw format: k,
     /// then monomial, then Lagrange points.
-    pub(crate) fn lagrange(&self) -> Vec<G1Affine> {
+    pub fn lagrange(&self) -> Vec<G1Affine> {
         let format = SerdeFormat::RawBytesUnchecked;
         let mut raw = Vec::new();
         // Writing to memory does not fail.

@@ -88,7 +88,7 @@ impl Srs {
     }
 
     /// Parameters of size 2^k that can verify but not commit.
-    pub(crate) fn verifier_params(&self, k: u32) -> ParamsKZG<Bn256> {
+    pub fn verifier_params(&self, k: u32) -> ParamsKZG<Bn256> {
         let first = self.params.get_g()[..1].to_vec();
         self.params.from_parts(
             k,
