@@ -5,11 +5,15 @@ FORGE := $(BIN)/forge-$(PLATFORM)/bin/forge
 CARGO := cargo
 HALORACLE := target/release/haloracle
 
-.PHONY: demo test test-slow lint fuzz bench bench-agg fixtures tools contracts binary
+.PHONY: demo demo-l2 test test-slow lint fuzz bench bench-agg fixtures tools contracts binary
 
 # A real request, a real proof, a collateral factor moved; forged proofs rejected.
 demo: contracts binary
 	$(HALORACLE) demo
+
+# A batch settled on an OP-stack chain, and its root carried to the base chain.
+demo-l2: contracts binary
+	$(HALORACLE) demo-l2
 
 test: contracts
 	tools/run-tests "$(CARGO) test --release --workspace --locked --no-fail-fast" "$(FORGE) test"

@@ -29,9 +29,6 @@ contract BatchSettler is IBatchSettler {
         uint64 at;
     }
 
-    /// @notice keccak256("haloracle.batch.v1").
-    bytes32 public constant kind = BatchStatement.BATCH_V1;
-
     /// @dev Bits of a word that carry slots; a word above is no canonical field element.
     uint256 private constant WORD_BITS = 253;
 
@@ -187,6 +184,11 @@ contract BatchSettler is IBatchSettler {
         return _leaf(
             batchId, ResultTree.Result(index, id, payee, status, inputDigest, outputDigest)
         );
+    }
+
+    /// @inheritdoc ISettlementModule
+    function kind() external pure returns (bytes32) {
+        return BatchStatement.BATCH_V1;
     }
 
     /// @inheritdoc IBatchSettler

@@ -63,7 +63,7 @@ contract ModelRegistry is IModelRegistry, ERC165 {
         if (spec.srsHash != srsHash) revert SrsMismatch(srsHash, spec.srsHash);
         _checkKey(verifier, spec.vkHash, vkData, header, 1);
 
-        // Code that begins with STOP can neither change nor go away: checked once, checked for ever.
+        // Code that begins with STOP can neither change nor go away: what was checked stays.
         address data = DataContract.store(bytes.concat(vkData, SchemaData.encode(schema, header)));
         if (policy.ownerShareBps > WHOLE_BPS) revert BadPolicy("owner's share above the whole");
         _models[modelId] = Model({

@@ -11,7 +11,8 @@ import {VerifierRouter} from "../contracts/VerifierRouter.sol";
 import {IHalo2Verifier} from "../contracts/interfaces/IHalo2Verifier.sol";
 import {Verifiers} from "./Verifiers.sol";
 
-/// @title Deploys verifiers, router, registry, settler, hub and escrow; writes deployments/CHAIN.json
+/// @title Deploys verifiers, router, registry, settler, hub and escrow;
+/// writes deployments/CHAIN.json
 /// @notice ```sh
 /// forge script script/Deploy.s.sol --rpc-url URL --broadcast --account NAME --sender ADDRESS
 /// ```

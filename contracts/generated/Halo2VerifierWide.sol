@@ -10,11 +10,11 @@ import {IHalo2Verifier} from "../interfaces/IHalo2Verifier.sol";
 /// @notice `verify` of IHalo2Verifier is served by the fallback: the compiler's own decoding of
 /// calldata would revert on a malformed call, where the answer is false.
 /// @dev One proof has 29 points and 82 scalars (4480 bytes). Its check takes 69 curve
-/// multiplications and one pairing of two pairs. The constants below are memory addresses: a
-/// point takes two words, its x coordinate first. C_ names are commitments, E_ names are
-/// evaluations: E_ADVICE_0 is advice column 0 at x, E_ADVICE_0_NEXT the same at omega x. The
-/// fallback owns all of memory. Without enough gas the call reverts, so that nobody can turn a
-/// valid proof into a verdict of false by sparing gas.
+/// multiplications, one less for every unused fixed column, and one pairing of two pairs. The
+/// constants below are memory addresses: a point takes two words, its x coordinate first. C_ names
+/// are commitments, E_ names are evaluations: E_ADVICE_0 is advice column 0 at x, E_ADVICE_0_NEXT
+/// the same at omega x. The fallback owns all of memory. Without enough gas the call reverts, so
+/// that nobody can turn a valid proof into a verdict of false by sparing gas.
 contract Halo2VerifierWide {
     /// @notice The called function does not exist.
     error UnknownFunction(bytes4 selector);
@@ -61,7 +61,7 @@ contract Halo2VerifierWide {
     uint256 private constant TAU_G2_Y_RE =
         0x29f16104b9bdbcc3847befc1ca2f9bc98fe4adbfb19ba073baf72b05385ad0e7;
 
-    /// Least code of a verifying-key contract: STOP, then the words.
+    /// Code of a verifying-key contract as far as it is read: STOP, then the words.
     uint256 private constant KEY_CODE_LENGTH = 2625;
     uint256 private constant PROOF_LENGTH = 4480;
 
@@ -427,8 +427,8 @@ contract Halo2VerifierWide {
             let size // of the instances, in bytes
             {
                 let vk := calldataload(0x04)
+                if shr(160, vk) { fail() }
                 // Behind the key the contract may hold other data of the model.
-                if or(shr(160, vk), lt(extcodesize(vk), KEY_CODE_LENGTH)) { fail() }
                 extcodecopy(vk, sub(KEY, 1), 0, KEY_CODE_LENGTH)
                 if byte(31, mload(SRS)) { fail() }
                 mstore(SHAPE, SHAPE_HASH)
@@ -2221,7 +2221,9 @@ contract Halo2VerifierWide {
             }
 
             // 10. Multi-opening, points: FOLD holds (point, scalar); their product goes to PAIR,
-            // where the next point follows, and their sum back to FOLD. Last commitment first.
+            // where the next point follows, and their sum back to FOLD. Last commitment first. An unused
+            // fixed column commits to infinity, the only point whose y is 0: the fold adds nothing
+            // but the factor mu, which goes into the next one's scalar.
             let done := 1
             // The quotient from its pieces.
             mcopy(FOLD, C_QUOTIENT_3, 0x40)
@@ -2308,114 +2310,359 @@ contract Halo2VerifierWide {
             mcopy(add(PAIR, 0x40), C_SIGMA_0, 0x40)
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
             done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_34, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_33, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_32, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_31, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_17, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_29, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_30, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_28, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_25, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_26, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_27, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_24, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_23, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_22, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_21, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_20, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_19, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_18, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_16, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_15, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_14, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_13, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_12, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_11, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_10, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_9, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_8, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_7, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_6, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_5, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_4, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_3, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_2, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_1, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_0, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+            switch mload(add(C_FIXED_34, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_34, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+            }
+            switch mload(add(C_FIXED_33, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_33, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_32, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_32, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_31, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_31, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_17, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_17, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_29, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_29, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_30, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_30, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_28, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_28, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_25, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_25, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_26, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_26, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_27, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_27, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_24, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_24, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_23, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_23, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_22, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_22, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_21, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_21, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_20, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_20, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_19, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_19, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_18, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_18, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_16, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_16, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_15, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_15, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_14, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_14, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_13, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_13, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_12, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_12, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_11, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_11, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_10, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_10, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_9, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_9, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_8, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_8, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_7, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_7, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_6, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_6, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_5, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_5, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_4, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_4, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_3, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_3, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_2, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_2, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_1, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_1, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_0, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_0, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
             mcopy(add(PAIR, 0x40), C_ADVICE_12, 0x40)
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
             done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+            mstore(add(FOLD, 0x40), mload(MU))
             mcopy(add(PAIR, 0x40), C_ADVICE_18, 0x40)
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
             done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))

@@ -137,8 +137,8 @@ interface IInferenceHub {
     function deliver(Request calldata request, bytes calldata output) external;
 
     /// @notice Refunds a request whose deadline has passed. Anyone may call.
-    /// @dev Of a request that allows `Modes.ROOT`, only an hour later: a result may have been proved
-    /// in time and is still to be claimed. `finalizeCancel` waits as long for the same reason.
+    /// @dev Of a request that allows `Modes.ROOT`, only an hour later: a result may have been
+    /// proved in time and is still to be claimed. `finalizeCancel` waits as long, too.
     function expire(Request calldata request) external;
 
     /// @notice Announces cancellation; it takes effect after `CANCEL_DELAY` seconds.

@@ -10,7 +10,8 @@ interface IModelRegistry {
     event ModelRegistered(
         uint256 indexed modelId, address indexed owner, ModelSpec spec, address data
     );
-    /// @notice Batches of up to `items` of the model can be settled from now on; `vk` holds the key.
+    /// @notice Batches of up to `items` of the model can be settled from now on; `vk` holds the
+    /// key.
     event BatchKeyAdded(uint256 indexed modelId, uint256 items, address vk);
     /// @notice `policy` holds for requests from now on.
     event PolicyChanged(uint256 indexed modelId, ModelPolicy policy);

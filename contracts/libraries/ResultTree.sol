@@ -29,8 +29,8 @@ library ResultTree {
         bytes32 outputDigest;
     }
 
-    /// @notice Id of a posted batch: its model and the tag of its proof, which fixes chain, settler,
-    /// key, requests and payees. Two models may share a key, therefore the model is named.
+    /// @notice Id of a posted batch: its model and the tag of its proof, which fixes chain,
+    /// settler, key, requests and payees. Two models may share a key, therefore the model is named.
     function batchId(uint256 modelId, bytes32 batchTag) internal pure returns (uint256) {
         return uint256(keccak256(abi.encode(ROOT_V1, modelId, batchTag)));
     }

@@ -18,7 +18,16 @@ library Statement {
 
     /// @notice Id of `request` at `hub` on this chain.
     function requestId(address hub, Request memory request) internal view returns (uint256) {
-        return uint256(keccak256(abi.encode(REQUEST_V1, block.chainid, hub, request)));
+        return requestIdOn(block.chainid, hub, request);
+    }
+
+    /// @notice Id of `request` at `hub` on chain `chainId`: for readers of another chain's results.
+    function requestIdOn(uint256 chainId, address hub, Request memory request)
+        internal
+        pure
+        returns (uint256)
+    {
+        return uint256(keccak256(abi.encode(REQUEST_V1, chainId, hub, request)));
     }
 
     /// @notice Binds a proof to request `id` and to the one who is paid for it.

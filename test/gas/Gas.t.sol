@@ -9,7 +9,7 @@ import {RecordingConsumer} from "../mocks/Consumers.sol";
 contract GasTest is HaloracleTest {
     string private constant GROUP = "protocol";
     /// @dev Most gas that registering a model may cost, all in.
-    uint256 private constant REGISTER_BUDGET = 600_000;
+    uint256 private constant REGISTER_BUDGET = 550_000;
 
     RecordingConsumer internal consumer;
     int32[] internal raw;

@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Test} from "forge-std/Test.sol";
-
-import {BatchSettler} from "../../contracts/BatchSettler.sol";
-import {InferenceHub} from "../../contracts/InferenceHub.sol";
-import {ModelRegistry} from "../../contracts/ModelRegistry.sol";
-import {VerifierRouter} from "../../contracts/VerifierRouter.sol";
-import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
-import {IHalo2Verifier} from "../../contracts/interfaces/IHalo2Verifier.sol";
 import {IInferenceHub} from "../../contracts/interfaces/IInferenceHub.sol";
 import {
     InputModes,
-    ModelPolicy,
     OutputField,
     Request,
     RequestOptions,
@@ -20,98 +11,19 @@ import {
     State,
     Statuses
 } from "../../contracts/types/Types.sol";
-import {Verifiers} from "../../script/Verifiers.sol";
 import {Fixture} from "./Fixture.sol";
+
+import {RealProofBase} from "./RealProofBase.sol";
 
 /// @dev A real proof of the prover, through the real verifier of its shape and the whole way of a
 /// request, with public or private weights and inputs.
-abstract contract RealProofTest is Test {
-    string private constant GROUP = "real_proof";
+abstract contract RealProofTest is RealProofBase {
     uint256 private constant SCALAR_FIELD =
         21888242871839275222246405745257275088548364400416034343698204186575808495617;
 
-    Fixture.Data internal fixture;
-    IHalo2Verifier internal verifier;
-    VerifierRouter internal router;
-    ModelRegistry internal registry;
-    InferenceHub internal hub;
-    IEscrow internal escrow;
-    address internal vk;
-    /// @dev A registry that knows no model yet, and the call that registers this one.
-    ModelRegistry internal fresh;
-    bytes internal registration;
-
-    function name() internal pure virtual returns (string memory);
-
     /// @dev Most gas that registering the model may cost, all in.
     function registerBudget() internal pure virtual returns (uint256) {
-        return 600_000;
-    }
-
-    function setUp() public {
-        fixture = Fixture.read(name());
-        vm.chainId(fixture.chainId);
-        vm.warp(fixture.request.deadline - 1 hours);
-        router = new VerifierRouter(address(this), address(this));
-        string[] memory shapes = Verifiers.names();
-        for (uint256 i = 0; i < shapes.length; ++i) {
-            router.activate(address(Verifiers.deploy(shapes[i])));
-        }
-        verifier = IHalo2Verifier(router.verifierOf(Fixture.spec(fixture).route));
-        registry = new ModelRegistry(router);
-        address[] memory modules = new address[](1);
-        modules[0] = address(new BatchSettler(fixture.hub, registry));
-        deployCodeTo(
-            "InferenceHub.sol:InferenceHub", abi.encode(registry, router, modules), fixture.hub
-        );
-        hub = InferenceHub(fixture.hub);
-        escrow = hub.escrow();
-        vm.prank(fixture.modelOwner);
-        registry.register(
-            Fixture.spec(fixture),
-            fixture.vkData,
-            Fixture.schema(fixture),
-            ModelPolicy({fee: 0, ownerShareBps: 1_000, open: true})
-        );
-        (vk,) = registry.vkOf(fixture.modelId);
-        fresh = new ModelRegistry(router);
-        registration = abi.encodeCall(
-            fresh.register,
-            (
-                Fixture.spec(fixture),
-                fixture.vkData,
-                Fixture.schema(fixture),
-                ModelPolicy({fee: 0, ownerShareBps: 1_000, open: true})
-            )
-        );
-        _request();
-    }
-
-    function _request() private {
-        RequestOptions memory options = RequestOptions({
-            refundTo: fixture.request.refundTo,
-            deadline: fixture.request.deadline,
-            callbackGas: fixture.request.callbackGas,
-            modes: fixture.request.modes,
-            userData: fixture.request.userData
-        });
-        uint256 fee = fixture.request.fee;
-        hoax(fixture.consumer, fee);
-        if (_hidden()) {
-            hub.requestPrivateInference{value: fee}(
-                fixture.modelId, fixture.request.inputDigest, fixture.request.subject, options
-            );
-        } else {
-            hub.requestInference{value: fee}(fixture.modelId, fixture.rawInput, options);
-        }
-    }
-
-    function _hidden() private view returns (bool) {
-        return fixture.request.inputMode == InputModes.COMMITMENT;
-    }
-
-    function _fulfill(address payee, bytes memory output, bytes memory proof) private {
-        hub.fulfill(fixture.request, fixture.input, payee, output, proof);
+        return 550_000;
     }
 
     /// Rust and Solidity agree on every hash and every word.
@@ -238,10 +150,7 @@ abstract contract RealProofTest is Test {
         (bool ok,) = address(fresh).call(data);
         uint256 total = vm.snapshotGasLastCall(GROUP, string.concat("register, ", name(), ", call"));
         assertTrue(ok);
-        total += 21_000;
-        for (uint256 i = 0; i < data.length; ++i) {
-            total += data[i] == 0 ? 4 : 16;
-        }
+        total += 21_000 + _calldataGas(data);
         vm.snapshotValue(GROUP, string.concat("register, ", name(), ", all in"), total);
         assertLt(total, registerBudget());
     }

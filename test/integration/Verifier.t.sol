@@ -94,6 +94,31 @@ abstract contract VerifierTest is Test {
         assertFalse(_answer(data));
     }
 
+    /// Whatever the caller's memory holds, and in whoever's storage context the code runs.
+    function testFuzz_verify_answersDirtyCallers(uint256 dirt, uint16 words, bool delegated)
+        public
+    {
+        bytes memory data = valid;
+        address target = verifier;
+        uint256 word;
+        assembly {
+            for { let i := 0 } lt(i, words) { i := add(i, 1) } {
+                mstore(add(add(data, mload(data)), add(0x20, shl(5, i))), dirt)
+            }
+            mstore(0x00, dirt)
+            mstore(0x20, dirt)
+            let ok := 0
+            switch delegated
+            case 0 { ok := staticcall(gas(), target, add(data, 0x20), mload(data), 0x00, 0x20) }
+            default {
+                ok := delegatecall(gas(), target, add(data, 0x20), mload(data), 0x00, 0x20)
+            }
+            word := mul(ok, mload(0x00))
+        }
+        assertEq(word, 1);
+        assertFalse(_answer(bytes.concat(valid, hex"00")));
+    }
+
     function testFuzz_verify_answersToNoise(bytes memory noise) public view {
         assertFalse(_answer(bytes.concat(IHalo2Verifier.verify.selector, noise)));
     }
@@ -115,7 +140,7 @@ contract NarrowVerifierTest is VerifierTest {
     }
 
     function gasBudget() internal pure override returns (uint256) {
-        return 345_000;
+        return 340_000;
     }
 
     function codeBudget() internal pure override returns (uint256) {
@@ -134,7 +159,7 @@ contract WideVerifierTest is VerifierTest {
     }
 
     function gasBudget() internal pure override returns (uint256) {
-        return 800_000;
+        return 620_000;
     }
 
     function codeBudget() internal pure override returns (uint256) {

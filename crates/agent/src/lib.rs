@@ -28,6 +28,7 @@ mod admission;
 mod chain;
 pub mod check;
 pub mod config;
+pub mod cost;
 pub mod crash;
 mod error;
 mod fees;

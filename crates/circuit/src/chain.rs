@@ -86,11 +86,6 @@ impl<'m> Chain<'m> {
         Ok(chain)
     }
 
-    /// The model itself.
-    pub(crate) fn model(&self) -> &'m IntegerModel {
-        self.model
-    }
-
     /// Intervals of the layers' accumulators over the box.
     pub(crate) fn accumulator_bounds(
         &self,

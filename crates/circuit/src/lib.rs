@@ -20,5 +20,7 @@ pub mod witness;
 pub use lower::{LowerError, lower};
 pub use machine::{MachineCircuit, MachineConfig};
 pub use program::Program;
-pub use shape::{CompileError, Filled, Lowered, Shape, compile, reopen};
+pub use shape::{
+    CompileError, Filled, Item, Lowered, Shape, compile, compile_batch, reopen, reopen_batch,
+};
 pub use witness::{Witness, WitnessError};

@@ -83,6 +83,8 @@ pub enum Source {
     },
     /// `z − n` and `r` of a unit's accumulator; the clamped digit if it saturates.
     Unit {
+        /// Item of the batch.
+        item: usize,
         /// Layer index.
         layer: usize,
         /// Unit index.
@@ -90,6 +92,8 @@ pub enum Source {
     },
     /// The excess of a saturating unit: high parts in `z − n`, low excess in `r`.
     Excess {
+        /// Item of the batch.
+        item: usize,
         /// Layer index.
         layer: usize,
         /// Unit index.
@@ -102,6 +106,8 @@ pub enum Source {
     },
     /// `z` is the layer's function table at the unit's digit.
     Table {
+        /// Item of the batch.
+        item: usize,
         /// Layer index.
         layer: usize,
         /// Unit index.
@@ -146,19 +152,22 @@ pub struct Program {
     pub k: u32,
     /// Digit width `t`.
     pub digit_bits: u32,
-    /// Number of public instances: two tag halves, input words, output words.
+    /// Inputs that a proof answers.
+    pub items: usize,
+    /// Number of public instances: two tag halves, then per item input words, output words.
     pub instances: usize,
-    /// Input words among them.
+    /// Input words of one item.
     pub input_words: usize,
     /// The usable rows, 0 to the last; the last has `q` off and holds nothing.
     pub rows: Vec<Row>,
     /// Pairs of rows whose `z` cells are equal.
     pub copies: Vec<(usize, usize)>,
-    /// Row of each input digit's home.
+    /// Row of each input digit's home, item by item.
     pub digit_rows: Vec<usize>,
-    /// Row of each unit's requantization, per layer.
+    /// Row of each unit's requantization, per [`Self::piece`].
     pub unit_rows: Vec<Vec<usize>>,
-    /// Row of each unit's activation, per layer: the requantization's, or the table's result.
+    /// Row of each unit's activation, per [`Self::piece`]: the requantization's, or the table's
+    /// result.
     pub activation_rows: Vec<Vec<usize>>,
     /// Whether a unit saturates, per layer.
     pub saturating: Vec<Vec<bool>>,
@@ -172,6 +181,11 @@ impl Program {
     /// Rows of the circuit, 2^k.
     pub fn size(&self) -> usize {
         1 << self.k
+    }
+
+    /// Number of one item's layer among all: an item's layers follow each other.
+    pub fn piece(&self, item: usize, layer: usize) -> usize {
+        item * self.packings.len() + layer
     }
 
     /// Index of the last usable row.

@@ -131,10 +131,47 @@ pub fn compile(model: &IntegerModel, shape: Option<Shape>) -> Result<Lowered, Co
 /// # Errors
 /// See [`CompileError`].
 pub fn reopen(model: &IntegerModel, shape: Shape) -> Result<Lowered, CompileError> {
+    reopen_batch(model, 1, shape)
+}
+
+/// Lowers `items` inputs of `model` to one program of a shape that was chosen before.
+///
+/// # Errors
+/// See [`CompileError`].
+pub fn compile_batch(
+    model: &IntegerModel,
+    items: usize,
+    shape: Shape,
+) -> Result<Lowered, CompileError> {
     Ok(match shape {
-        Shape::Narrow => Lowered::Narrow(Arc::new(crate::lower(model)?)),
-        Shape::Wide => Lowered::Wide(Arc::new(wide::lower::lower_unaudited(model)?)),
+        Shape::Narrow => Lowered::Narrow(Arc::new(crate::lower::lower_batch(model, items)?)),
+        Shape::Wide => Lowered::Wide(Arc::new(wide::lower::lower_batch(model, items)?)),
     })
+}
+
+/// [`compile_batch`] without the audit: for models whose rows were audited when they were first
+/// lowered.
+///
+/// # Errors
+/// See [`CompileError`].
+pub fn reopen_batch(
+    model: &IntegerModel,
+    items: usize,
+    shape: Shape,
+) -> Result<Lowered, CompileError> {
+    Ok(match shape {
+        Shape::Narrow => Lowered::Narrow(Arc::new(crate::lower::lower_unaudited(model, items)?)),
+        Shape::Wide => Lowered::Wide(Arc::new(wide::lower::lower_batch_unaudited(model, items)?)),
+    })
+}
+
+/// One input of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// Raw fixed-point integers.
+    pub raw: &'a [i64],
+    /// Salt of the commitment to them, where inputs are private.
+    pub salt: Fr,
 }
 
 impl Lowered {
@@ -159,6 +196,14 @@ impl Lowered {
         match self {
             Self::Narrow(program) => program.instances,
             Self::Wide(program) => program.instances,
+        }
+    }
+
+    /// Inputs that a proof answers.
+    pub fn items(&self) -> usize {
+        match self {
+            Self::Narrow(program) => program.items,
+            Self::Wide(program) => program.items,
         }
     }
 
@@ -189,11 +234,29 @@ impl Lowered {
         salts: wide::Salts,
         tag: &Word,
     ) -> Result<Filled, WitnessError> {
+        let salt = salts.input;
+        self.witness_batch(model, &[Item { raw, salt }], salts.model, tag)
+    }
+
+    /// Runs `model` on every item and fills the rows under the statement `tag`.
+    ///
+    /// # Errors
+    /// As [`Self::witness`]; another number of items than the program's.
+    pub fn witness_batch(
+        &self,
+        model: &IntegerModel,
+        items: &[Item<'_>],
+        model_salt: Fr,
+        tag: &Word,
+    ) -> Result<Filled, WitnessError> {
         Ok(match self {
-            Self::Narrow(program) => Filled::Narrow(Witness::new(model, program, raw, tag)?),
-            Self::Wide(program) => {
-                Filled::Wide(wide::Witness::new(model, program, raw, salts, tag)?)
+            Self::Narrow(program) => {
+                let raws: Vec<&[i64]> = items.iter().map(|item| item.raw).collect();
+                Filled::Narrow(Witness::batch(model, program, &raws, tag)?)
             }
+            Self::Wide(program) => Filled::Wide(wide::Witness::batch(
+                model, program, items, model_salt, tag,
+            )?),
         })
     }
 }

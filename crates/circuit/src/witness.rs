@@ -1,4 +1,4 @@
-//! Fills a program's rows for one input.
+//! Fills a program's rows for one input per item.
 //!
 //! Every value comes from the reference executor's trace, so the circuit cannot disagree with
 //! it without the proof failing. All cells are small and non-negative, which keeps the
@@ -25,7 +25,7 @@ pub struct Witness {
     pub r: Vec<u32>,
     /// Multiplicities of the table entries.
     pub m: Vec<u32>,
-    /// Tag halves, input words, output words.
+    /// Tag halves, then per item input words and output words.
     pub instances: Vec<Word>,
 }
 
@@ -39,6 +39,14 @@ pub enum WitnessError {
     /// A model that the narrow shape cannot prove.
     #[error("not a chain of layers: {0}")]
     NotAChain(String),
+    /// Another number of inputs than the program answers.
+    #[error("the program answers {expected} inputs at once, not {got}")]
+    Items {
+        /// The program's number.
+        expected: usize,
+        /// The number given.
+        got: usize,
+    },
     /// A value that the look-up table does not hold: program and model do not belong together.
     #[error("row {row}: {what} is not in the look-up table; was the bundle made for this model?")]
     NotInTable {
@@ -47,6 +55,14 @@ pub enum WitnessError {
         /// Which value.
         what: String,
     },
+}
+
+/// Refuses another number of inputs than the program answers.
+pub(crate) fn count_items(expected: usize, got: usize) -> Result<(), WitnessError> {
+    match expected == got {
+        true => Ok(()),
+        false => Err(WitnessError::Items { expected, got }),
+    }
 }
 
 /// The two 128-bit halves of a statement tag, as instance words.
@@ -77,11 +93,31 @@ impl Witness {
         raw: &[i64],
         tag: &Word,
     ) -> Result<Self, WitnessError> {
+        Self::batch(model, program, &[raw], tag)
+    }
+
+    /// Runs `model` on every item's input and fills the rows of a program of as many items.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; another number of items than the program's.
+    pub fn batch(
+        model: &IntegerModel,
+        program: &Program,
+        items: &[&[i64]],
+        tag: &Word,
+    ) -> Result<Self, WitnessError> {
+        count_items(program.items, items.len())?;
         let model = &Chain::new(model).map_err(WitnessError::NotAChain)?;
-        let trace = model.run(raw)?;
+        let traces = items.iter().enumerate().map(|(index, raw)| {
+            let run = model.run(raw);
+            run.map_err(|error| error.of_item(index, items.len()))
+        });
+        let traces: Vec<Trace> = traces.collect::<Result<_, _>>()?;
         let mut instances = tag_halves(tag).to_vec();
-        instances.extend(model.pack_input(raw)?);
-        instances.extend(model.pack_output(STATUS_OK, trace.outputs()));
+        for (raw, trace) in items.iter().zip(&traces) {
+            instances.extend(model.pack_input(raw)?);
+            instances.extend(model.pack_output(STATUS_OK, trace.outputs()));
+        }
         let mut witness = Self {
             z: vec![0; program.rows.len()],
             n: vec![0; program.rows.len()],
@@ -90,7 +126,7 @@ impl Witness {
             instances,
         };
         for row in 0..program.rows.len() {
-            witness.fill(row, model, program, &trace);
+            witness.fill(row, model, program, &traces);
         }
         for &(to, from) in &program.copies {
             witness.z[to] = witness.z[from];
@@ -99,9 +135,12 @@ impl Witness {
         Ok(witness)
     }
 
-    fn fill(&mut self, row: usize, model: &Chain<'_>, program: &Program, trace: &Trace) {
+    fn fill(&mut self, row: usize, model: &Chain<'_>, program: &Program, traces: &[Trace]) {
         let bits = program.digit_bits;
         let max = i64::from(program.max_digit());
+        let accumulator = |item: usize, layer: usize, unit: usize| {
+            traces[item].accumulators[model.nodes[layer]][unit]
+        };
         match program.rows[row].source {
             Source::Idle | Source::Copy { .. } => {}
             Source::Digit {
@@ -114,22 +153,22 @@ impl Witness {
                     self.r[row] = word_digit(&self.instances[word], 0, bits);
                 }
             }
-            Source::Unit { layer, unit } => {
-                let u = trace.accumulators[model.nodes[layer]][unit];
+            Source::Unit { item, layer, unit } => {
+                let u = accumulator(item, layer, unit);
                 let quotient = u >> bits;
                 self.z[row] = quotient.clamp(0, max) as u32;
                 self.n[row] = ((-quotient).max(0) & max) as u32;
                 self.r[row] = (u & max) as u32;
             }
-            Source::Excess { layer, unit } => {
-                let quotient = trace.accumulators[model.nodes[layer]][unit] >> bits;
+            Source::Excess { item, layer, unit } => {
+                let quotient = accumulator(item, layer, unit) >> bits;
                 let excess = (quotient - max).max(0);
                 self.z[row] = (excess >> bits) as u32;
                 self.n[row] = ((-quotient).max(0) >> bits) as u32;
                 self.r[row] = (excess & max) as u32;
             }
-            Source::Table { layer, unit } => {
-                self.z[row] = trace.wires[model.activations[layer] + unit];
+            Source::Table { item, layer, unit } => {
+                self.z[row] = traces[item].wires[model.activations[layer] + unit];
             }
         }
     }

@@ -3,37 +3,10 @@
 
 mod common;
 
-use common::{Case, Shape};
+use common::{Case, Shape, change};
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_circuit::Program;
 use haloracle_circuit::audit::audit;
-use haloracle_circuit::machine::config::LANES;
-use haloracle_circuit::program::Op;
-
-/// Gives one fixed cell another value.
-fn change(program: &mut Program, row: usize, column: usize) {
-    let fixed = &mut program.rows[row].fixed;
-    match column {
-        lane if lane < LANES => fixed.lanes[lane] += Fr::ONE,
-        4 => fixed.q = !fixed.q,
-        5 => fixed.s_one += Fr::ONE,
-        6 => fixed.s_rho += Fr::ONE,
-        7 => {
-            fixed.op = match fixed.op {
-                Op::Plain => Op::Split,
-                Op::Fold => Op::Plain,
-                Op::Split => Op::Saturate,
-                Op::Saturate => Op::Split,
-            }
-        }
-        8 => fixed.load = !fixed.load,
-        9 => fixed.act += Fr::ONE,
-        10 => fixed.digit += Fr::ONE,
-        11 => fixed.tag += 1,
-        12 => fixed.table_range += 1,
-        _ => fixed.table_tuple += Fr::ONE,
-    }
-}
 
 #[test]
 fn every_fixed_cell_is_the_model_s() {

@@ -3,9 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    AgentCommand, AggregateArgs, BenchArgs, CompileArgs, DemoArgs, DeployArgs, DevnetArgs,
-    FixturesArgs, InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs, ProveArgs, RegisterArgs,
-    RequestArgs, SetupArgs, SolidityArgs, SrsCommand, StatusArgs, VerifyArgs, WithdrawArgs,
+    AgentCommand, AggregateArgs, BenchArgs, CompileArgs, CostArgs, DemoArgs, DemoL2Args,
+    DeployArgs, DevnetArgs, FixturesArgs, InferArgs, InspectArgs, ModelVerifyArgs, OpsArgs,
+    ProveArgs, RegisterArgs, RequestArgs, SetupArgs, SolidityArgs, SrsCommand, StatusArgs,
+    VerifyArgs, WithdrawArgs,
 };
 use crate::exit::Exit;
 use crate::ui::Ui;
@@ -64,12 +65,17 @@ enum Command {
     /// Answer requests: run, check or replay
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// What settling a model's requests costs, by way and chain
+    Cost(CostArgs),
     /// Measure proving beside the peer's figures
     Bench(BenchArgs),
     /// Run a local chain with contracts, a registered model and an agent until ctrl-c
     Devnet(DevnetArgs),
     /// Show the whole way of a request on a local chain, and forged proofs being rejected
     Demo(DemoArgs),
+    /// Show a batch settled on an OP-stack chain and its root carried to the base chain
+    #[command(name = "demo-l2")]
+    DemoL2(DemoL2Args),
     /// Remake the committed verifier and test fixtures
     #[command(hide = true)]
     Fixtures(FixturesArgs),
@@ -104,9 +110,11 @@ impl Cli {
             Command::Withdraw(args) => args.run(ui),
             Command::ModelVerify(args) | Command::Model(ModelCommand::Verify(args)) => args.run(ui),
             Command::Agent(command) => command.run(ui),
+            Command::Cost(args) => args.run(ui),
             Command::Bench(args) => args.run(ui),
             Command::Devnet(args) => args.run(ui),
             Command::Demo(args) => args.run(ui),
+            Command::DemoL2(args) => args.run(ui),
             Command::Fixtures(args) => args.run(ui),
         }
     }

@@ -54,6 +54,31 @@ impl InputArgs {
         self.convert(model, &data, number - 1)
     }
 
+    /// Up to `most` rows from row `first` on, counted from 1; without it, all rows, and no more.
+    pub(crate) fn some(
+        &self,
+        model: &IntegerModel,
+        first: Option<usize>,
+        most: usize,
+    ) -> eyre::Result<Vec<Row>> {
+        let data = Dataset::read(&self.input)?;
+        let rows = data.x.len();
+        let file = self.input.display();
+        ensure!(
+            first.is_some() || rows <= most,
+            "`{file}` has {rows} rows, a batch answers {most}; say where it begins with --row"
+        );
+        let first = first.unwrap_or(1);
+        ensure!(
+            (1..=rows).contains(&first),
+            "`{file}` has rows 1..{rows}, there is no row {first}"
+        );
+        let chosen = (first - 1..rows).take(most);
+        chosen
+            .map(|index| self.convert(model, &data, index))
+            .collect()
+    }
+
     fn convert(&self, model: &IntegerModel, data: &Dataset, index: usize) -> eyre::Result<Row> {
         let values = &data.x[index];
         let row = if self.raw {

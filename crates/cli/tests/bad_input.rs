@@ -246,15 +246,31 @@ fn wrong_key_for_the_bundle() {
 }
 
 #[test]
-fn what_is_not_available_yet_says_so() {
+fn batches_that_cannot_be() {
     let dir = scratch();
     let (model, data) = (onnx("mlp_small"), golden("mlp_small"));
-    let options: [&[&str]; 1] = [&["--batch", "4"]];
-    for option in options {
-        let compile = ["compile", &model, "--calibration", &data, "-o", "bundle"];
-        let run = run(dir.path(), &[&compile[..], option].concat());
-        run.is_error(&[option[0], "not available yet"]);
+    let compile = ["compile", &model, "--calibration", &data, "-o", "bundle"];
+    let cases: [(&[&str], &str); 4] = [
+        (&["--batch", "1"], "2..=256"),
+        (&["--batch", "257"], "2..=256"),
+        (&["--batch", "many"], "many"),
+        (
+            &["--batch", "4", "--batch", "4"],
+            "--batch 4 is given twice",
+        ),
+    ];
+    for (options, fragment) in cases {
+        run(dir.path(), &[&compile[..], options].concat()).is_error(&[fragment]);
     }
+    let bundle = bundles().join("mlp_small").display().to_string();
+    let prove = [
+        "prove", &bundle, "--input", &data, "--row", "1", "-o", "p.json",
+    ];
+    let run = run(dir.path(), &[&prove[..], &["--batch", "4"]].concat());
+    run.is_error(&[
+        "no circuit for batches of 4",
+        "compile the model with --batch",
+    ]);
     assert!(listing(dir.path()).is_empty());
 }
 

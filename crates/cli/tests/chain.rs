@@ -73,6 +73,37 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
+fn keys_of_batches_are_registered_and_rebuilt() {
+    let world = World::new(&[]);
+    world.deploy(&[]).json(0);
+    let (model, data) = (common::onnx("logreg"), common::golden("logreg"));
+    let srs = bundles().join("dev.srs").display().to_string();
+    for (name, sizes) in [("two", ["2", "4"]), ("other", ["2", "3"])] {
+        let compile = ["compile", &model, "--calibration", &data, "-o", name];
+        let batches = ["--batch", sizes[0], "--batch", sizes[1]];
+        let done = world.run(&[&compile[..], &batches].concat());
+        assert_eq!(done.code, Some(0), "{done:#?}");
+        let done = world.run(&["setup", name, "--srs", &srs]);
+        assert_eq!(done.code, Some(0), "{done:#?}");
+    }
+    let registered = world.run(&["register", "two", "--json"]).json(0);
+    let added = registered["batches"].as_array().unwrap();
+    let items: Vec<u64> = added
+        .iter()
+        .map(|key| key["items"].as_u64().unwrap())
+        .collect();
+    assert_eq!(items, [2, 4]);
+    let id = text(&registered["model_id"]);
+    let check = |bundle: &str| world.run(&["model-verify", &id, "--bundle", bundle, "--json"]);
+    assert_eq!(check("two").json(0)["matches"], true);
+    // The same model, single key and schema: only the batches differ.
+    let other = check("other").json(1);
+    let differences = other["differences"].as_array().unwrap();
+    let what: Vec<&Value> = differences.iter().map(|d| &d["what"]).collect();
+    assert_eq!(what, ["batch keys"], "{other}");
+}
+
+#[test]
 fn a_model_is_deployed_registered_asked_and_checked() {
     let world = World::new(&[]);
     let deployed = world.deploy(&[]).json(0);
@@ -116,7 +147,7 @@ fn a_model_is_deployed_registered_asked_and_checked() {
     assert!(
         differences
             .iter()
-            .any(|d| d["what"] == "key contract's code hash"),
+            .any(|d| d["what"] == "hash of the key contract's code"),
         "{other}"
     );
 

@@ -72,4 +72,25 @@ pub enum ModelError {
         /// `input words` or `output words`.
         what: &'static str,
     },
+    /// One input of several.
+    #[error("input {number}: {error}")]
+    Item {
+        /// Which, from 1.
+        number: usize,
+        /// What is wrong with it.
+        error: Box<Self>,
+    },
+}
+
+impl ModelError {
+    /// The error of the input at `index` of `items`: names it where there are several.
+    pub fn of_item(self, index: usize, items: usize) -> Self {
+        match items {
+            1 => self,
+            _ => Self::Item {
+                number: index + 1,
+                error: Box::new(self),
+            },
+        }
+    }
 }

@@ -28,8 +28,8 @@ pub use data::{DataError, Dataset};
 pub use domain::NodeBounds;
 pub use float::{Activation, FloatError, FloatLayer, FloatModel};
 pub use integer::{
-    ChainModel, Conv, Dense, Feature, FunctionTable, InputSchema, IntegerModel, ModelError, Node,
-    Op, OutputField, Trace, Tree, TreeFeature, TreeNode, Trees, Unit, WireId,
+    Batch, ChainModel, Conv, Dense, Feature, FunctionTable, InputSchema, IntegerModel, ModelError,
+    Node, Op, OutputField, Trace, Tree, TreeFeature, TreeNode, Trees, Unit, WireId,
 };
 pub use quantize::{Options, QuantizeError, Size, Sizer, quantize, quantize_smallest};
 pub use report::Report;

@@ -24,6 +24,7 @@ fn conv(numbers: &mut Numbers, channels: u32, filters: u32) -> FloatOp {
         dilation: [1, 1],
         pads: [1, 1, 1, 1],
         groups: 1,
+        items: 1,
         weights: Vec::new(),
         bias: Vec::new(),
     };

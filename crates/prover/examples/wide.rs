@@ -59,6 +59,7 @@ fn conv(
         dilation: [1, 1],
         pads: [0; 4],
         groups: 1,
+        items: 1,
         weights: Vec::new(),
         bias: Vec::new(),
     };

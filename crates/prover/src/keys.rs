@@ -9,9 +9,9 @@ use halo2_proofs::poly::commitment::ParamsProver;
 use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
 use halo2_proofs::poly::kzg::multiopen::VerifierSHPLONK;
 use halo2_proofs::poly::kzg::strategy::SingleStrategy;
-use haloracle_circuit::wide::{Salts, WideCircuit};
+use haloracle_circuit::wide::WideCircuit;
 use haloracle_circuit::{
-    CompileError, Filled, Lowered, MachineCircuit, Shape, WitnessError, compile, field,
+    CompileError, Filled, Item, Lowered, MachineCircuit, Shape, WitnessError, compile, field,
 };
 use haloracle_model::IntegerModel;
 use haloracle_model::words::Word;
@@ -67,6 +67,22 @@ pub enum ProveError {
     /// Private inputs without a salt.
     #[error("the model's inputs are private: give the salt of their commitment")]
     NoSalt,
+    /// More inputs than the keys answer at once, or none.
+    #[error("these keys answer {most} inputs at once, not {got}")]
+    Items {
+        /// Items of the keys.
+        most: usize,
+        /// Inputs given.
+        got: usize,
+    },
+    /// Not one salt per private input.
+    #[error("{got} salts for {needed} private inputs")]
+    Salts {
+        /// Private inputs.
+        needed: usize,
+        /// Salts given.
+        got: usize,
+    },
     /// A salt that is no field element.
     #[error(
         "the salt is not below the field's modulus: draw 32 random bytes, the first below 0x30"
@@ -237,40 +253,84 @@ impl Keys {
     }
 
     fn prove_salted(&self, raw: &[i64], input: Fr, tag: &Word) -> Result<Proof, ProveError> {
-        let salts = Salts {
-            input,
-            model: self.model_salt,
-        };
-        let witness = self.program.witness(&self.model, raw, salts, tag)?;
-        let proof = self.prove_witness(witness)?;
-        self.verify(&proof).map_err(ProveError::SelfCheck)?;
-        Ok(proof)
+        self.prove_items(&[Item { raw, salt: input }], tag, TranscriptKind::Keccak)
     }
 
-    /// Proves the same statement as [`Self::prove`] or, with a salt, [`Self::prove_private`], for
-    /// aggregation: under the Poseidon transcript.
+    /// Proves the answers to up to [`Lowered::items`] inputs under the statement `tag`; where there
+    /// are fewer, the last is repeated. `salts` are those of the commitments to private inputs, one
+    /// per input, and none where inputs are public.
     ///
     /// # Errors
-    /// As these.
-    pub fn prove_for_aggregation(
+    /// As [`Self::prove`], naming the input; too many inputs or none; salts that are no field
+    /// elements or not as many as inputs.
+    pub fn prove_batch(
         &self,
-        raw: &[i64],
-        salt: Option<&Word>,
+        inputs: &[Vec<i64>],
+        salts: &[Word],
         tag: &Word,
     ) -> Result<Proof, ProveError> {
-        let input = match (salt, self.model.privacy.inputs) {
-            (Some(salt), _) => field::from_word(salt).ok_or(ProveError::BadSalt)?,
-            (None, true) => return Err(ProveError::NoSalt),
-            (None, false) => Fr::ZERO,
+        self.prove_items(&self.items(inputs, salts)?, tag, TranscriptKind::Keccak)
+    }
+
+    /// Proves the statement of [`Self::prove_batch`] for aggregation: under the Poseidon
+    /// transcript.
+    ///
+    /// # Errors
+    /// As [`Self::prove_batch`].
+    pub fn prove_for_aggregation(
+        &self,
+        inputs: &[Vec<i64>],
+        salts: &[Word],
+        tag: &Word,
+    ) -> Result<Proof, ProveError> {
+        self.prove_items(&self.items(inputs, salts)?, tag, TranscriptKind::Poseidon)
+    }
+
+    /// The items of a proof: the last input is repeated where there are fewer.
+    fn items<'i>(
+        &self,
+        inputs: &'i [Vec<i64>],
+        salts: &[Word],
+    ) -> Result<Vec<Item<'i>>, ProveError> {
+        let most = self.program.items();
+        let got = inputs.len();
+        if got == 0 || got > most {
+            return Err(ProveError::Items { most, got });
+        }
+        let needed = if self.model.privacy.inputs { got } else { 0 };
+        if salts.len() != needed {
+            let got = salts.len();
+            return Err(ProveError::Salts { needed, got });
+        }
+        let salt = |index: usize| match salts.get(index) {
+            Some(salt) => field::from_word(salt).ok_or(ProveError::BadSalt),
+            None => Ok(Fr::ZERO),
         };
-        let salts = Salts {
-            input,
-            model: self.model_salt,
+        let items = (0..most).map(|index| {
+            let index = index.min(got - 1);
+            let salt = salt(index)?;
+            Ok(Item {
+                raw: &inputs[index],
+                salt,
+            })
+        });
+        items.collect()
+    }
+
+    fn prove_items(
+        &self,
+        items: &[Item<'_>],
+        tag: &Word,
+        transcript: TranscriptKind,
+    ) -> Result<Proof, ProveError> {
+        let program = &self.program;
+        let witness = program.witness_batch(&self.model, items, self.model_salt, tag)?;
+        let proof = self.prove_filled(witness, transcript)?;
+        let verdict = match transcript {
+            TranscriptKind::Keccak => self.verify(&proof),
+            TranscriptKind::Poseidon => verify_for_aggregation(&self.srs, &self.verifying, &proof),
         };
-        let witness = self.program.witness(&self.model, raw, salts, tag)?;
-        let proof = self.prove_filled(witness, TranscriptKind::Poseidon)?;
-        verify_for_aggregation(&self.srs, &self.verifying, &proof)
-            .map_err(ProveError::SelfCheck)?;
+        verdict.map_err(ProveError::SelfCheck)?;
         Ok(proof)
     }
 

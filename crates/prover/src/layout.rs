@@ -2,7 +2,7 @@
 
 use haloracle_circuit::machine::config::LANES;
 use haloracle_circuit::{Lowered, Program, Shape, wide};
-use haloracle_model::IntegerModel;
+use haloracle_model::{IntegerModel, Op};
 use serde::{Deserialize, Serialize};
 
 /// Size and packing of a program.
@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Layout {
     /// The constraint system.
     pub shape: Shape,
+    /// Inputs that a proof answers.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub items: usize,
     /// log2 of the rows.
     pub k: u32,
     /// Digit width `t`.
@@ -30,6 +33,14 @@ pub struct Layout {
     pub input_words: usize,
     /// Per node.
     pub nodes: Vec<NodeLayout>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(items: &usize) -> bool {
+    *items == 1
 }
 
 /// Rows and packing of one node.
@@ -72,13 +83,15 @@ impl Layout {
             NodeLayout {
                 name: layer.name.clone(),
                 outputs: units,
-                rows: claims + inputs * packing.exponents.div_ceil(LANES) + functions,
+                rows: program.items
+                    * (claims + inputs * packing.exponents.div_ceil(LANES) + functions),
                 packing_bits: packing.bits,
                 packed: packing.per_exponent,
             }
         });
         Self {
             shape: Shape::Narrow,
+            items: program.items,
             k: program.k,
             digit_bits: program.digit_bits,
             lanes: LANES,
@@ -95,17 +108,26 @@ impl Layout {
     fn wide(model: &IntegerModel, program: &wide::Program) -> Self {
         let ends = program.node_rows.iter().skip(1).copied();
         let ends = ends.chain([program.used_rows]);
-        let nodes = model.nodes.iter().zip(program.node_rows.iter().zip(ends));
-        let nodes = nodes.zip(&program.packings);
-        let nodes = nodes.map(|((node, (start, end)), packing)| NodeLayout {
-            name: node.name.clone(),
-            outputs: node.outputs(),
-            rows: end - start,
-            packing_bits: packing.map_or(0, |p| p.bits),
-            packed: packing.map_or(0, |p| p.per_exponent),
+        let mut parts = program.node_rows.iter().zip(ends).zip(&program.packings);
+        let nodes = model.nodes.iter().map(|node| {
+            // Trees are repeated per item, all other nodes compute all items at once.
+            let count = match node.op {
+                Op::Trees(_) => program.items,
+                _ => 1,
+            };
+            let own: Vec<_> = parts.by_ref().take(count).collect();
+            let packing = own.first().and_then(|(_, packing)| **packing);
+            NodeLayout {
+                name: node.name.clone(),
+                outputs: node.outputs(),
+                rows: own.iter().map(|((start, end), _)| end - **start).sum(),
+                packing_bits: packing.map_or(0, |p| p.bits),
+                packed: packing.map_or(0, |p| p.per_exponent),
+            }
         });
         Self {
             shape: Shape::Wide,
+            items: program.items,
             k: program.k,
             digit_bits: program.digit_bits,
             lanes: wide::config::LANES,

@@ -22,7 +22,7 @@ pub mod transcript;
 pub use bundle::{Bundle, BundleError, BundleParts};
 pub use files::FileError;
 pub use haloracle_circuit::commitment::commit_input;
-pub use haloracle_circuit::{CompileError, Lowered, Shape, compile};
+pub use haloracle_circuit::{CompileError, Lowered, Shape, compile, compile_batch};
 pub use key::VerifyingKey;
 pub use keys::{Keys, ProveError, SetupError, VerifyError, verify};
 pub use proof::Proof;

@@ -28,6 +28,9 @@ pub(crate) struct Manifest {
     pub(crate) shape: Shape,
     /// keccak-256 of the ONNX file the model came from.
     pub(crate) onnx_hash: String,
+    /// Numbers of inputs that a proof may answer at once, besides one, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) batches: Vec<u32>,
     /// keccak-256 of each file, by name.
     pub(crate) files: BTreeMap<String, String>,
 }
@@ -46,6 +49,7 @@ impl Manifest {
             compiler: compiler.into(),
             shape,
             onnx_hash: hex_hash(onnx),
+            batches: Vec::new(),
             files: BTreeMap::new(),
         }
     }

@@ -46,11 +46,48 @@ pub struct OnChain {
     pub outputs: Vec<OutputField>,
     /// Number of public instances.
     pub instances: usize,
+    /// Keys of proofs that answer several inputs, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<BatchKey>,
+}
+
+/// The key of proofs that answer `items` inputs; route, schema and everything else are the model's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchKey {
+    /// Inputs that a proof answers.
+    pub items: u32,
+    /// log2 of the circuit's rows.
+    pub k: u32,
+    /// Verifying-key data, 0x-prefixed.
+    pub vk_data: String,
+    /// keccak-256 of it.
+    pub vk_hash: String,
+    /// Number of public instances.
+    pub instances: usize,
+}
+
+impl BatchKey {
+    /// Describes a key.
+    pub(crate) fn new(items: u32, key: &VerifyingKey) -> Self {
+        let hexed = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
+        Self {
+            items,
+            k: key.k(),
+            vk_data: hexed(&key.to_data()),
+            vk_hash: hexed(&key.hash()),
+            instances: key.instances(),
+        }
+    }
 }
 
 impl OnChain {
     /// Collects what key, SRS and bundle say.
-    pub(crate) fn new(bundle: &Bundle, key: &VerifyingKey, srs: &Srs) -> Result<Self, BundleError> {
+    pub(crate) fn new(
+        bundle: &Bundle,
+        key: &VerifyingKey,
+        batches: Vec<BatchKey>,
+        srs: &Srs,
+    ) -> Result<Self, BundleError> {
         let hexed = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
         let hashed = |name| bundle.published_hash(name).map(|hash| hexed(&hash));
         let model = bundle.model();
@@ -72,6 +109,7 @@ impl OnChain {
             features: model.input.features.clone(),
             outputs: model.output.clone(),
             instances: key.instances(),
+            batches,
         })
     }
 }

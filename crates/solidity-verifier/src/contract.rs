@@ -195,9 +195,17 @@ pub(crate) fn render(
         .map_err(GenerateError::Render)
 }
 
+/// Bytes of a commitment.
+pub(crate) const POINT_BYTES: usize = 64;
+
+/// Where the commitment to a fixed column lies in the verifying-key data: behind k and the count.
+pub(crate) fn key_point(column: usize) -> usize {
+    64 + POINT_BYTES * column
+}
+
 /// Bytes of the verifying-key data.
 pub(crate) fn key_len(protocol: &Protocol) -> usize {
-    64 + 64 * (protocol.fixed + protocol.sigmas)
+    key_point(protocol.fixed + protocol.sigmas)
 }
 
 fn key_slots(memory: &mut Memory, protocol: &Protocol) {

@@ -156,10 +156,23 @@ impl Verifier {
         contract::key_len(&self.protocol)
     }
 
-    /// Curve multiplications of one verification: what its gas mostly consists of.
+    /// Curve multiplications of one verification: what its gas mostly consists of. A key whose
+    /// model leaves fixed columns unused takes fewer, see [`Self::multiplications_for`].
     pub fn multiplications(&self) -> usize {
         /// L and R.
         const ACCUMULATOR: usize = 2;
         opening::multiplications(&self.protocol) + ACCUMULATOR * usize::from(self.accumulator)
+    }
+
+    /// Curve multiplications of one verification under the key with data `vk_data`.
+    pub fn multiplications_for(&self, vk_data: &[u8]) -> usize {
+        let is_zero = |column: &usize| {
+            let at = contract::key_point(*column);
+            vk_data
+                .get(at..at + contract::POINT_BYTES)
+                .is_some_and(|point| point.iter().all(|byte| *byte == 0))
+        };
+        let skipped = opening::skippable(&self.protocol);
+        self.multiplications() - skipped.iter().filter(|column| is_zero(column)).count()
     }
 }

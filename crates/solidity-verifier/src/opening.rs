@@ -5,7 +5,9 @@
 //! Σ_i ν^i V_i(u)/V_0(u) (Σ_j μ^j C_ij − R_i(u) G) − Π_{t ∈ S_0}(u − p_t) W + u W' = τ W'
 //! R_i(u) = Σ_{t ∈ S_i} (Σ_j μ^j e_ijt) Π_{s ≠ t} (u − p_s)/(p_t − p_s)
 //! ```
-//! Points are combined from the last to the first (Horner), one multiplication per commitment.
+//! Points are combined from the last to the first (Horner), one multiplication per commitment. A
+//! fixed column that a model does not use is zero, and so is its commitment: it adds nothing, and
+//! its multiplication by μ joins the next one's scalar.
 
 use crate::contract::INDENT;
 use crate::memory::Memory;
@@ -31,8 +33,17 @@ pub(crate) struct SetView {
     pub(crate) scale: Option<String>,
     pub(crate) scale_slot: String,
     pub(crate) columns: Vec<ColumnView>,
-    /// Slots, last polynomial first.
-    pub(crate) commitments: Vec<String>,
+    /// Last polynomial first.
+    pub(crate) commitments: Vec<CommitmentView>,
+}
+
+/// A commitment that is folded in.
+pub(crate) struct CommitmentView {
+    pub(crate) name: String,
+    /// Whether a key may have infinity here, which is then skipped.
+    pub(crate) skippable: bool,
+    /// Whether the one before may have been skipped: the scalar is then no longer μ alone.
+    pub(crate) after_skippable: bool,
 }
 
 /// The sets in order; reserves the slots of their factors and of the opened value.
@@ -61,8 +72,13 @@ pub(crate) fn sets(memory: &mut Memory, protocol: &Protocol) -> Vec<SetView> {
                 commitments: set
                     .polynomials
                     .iter()
+                    .enumerate()
                     .rev()
-                    .map(|p| names::commitment(*p))
+                    .map(|(at, p)| CommitmentView {
+                        name: names::commitment(*p),
+                        skippable: is_skippable(set, at),
+                        after_skippable: is_skippable(set, at + 1),
+                    })
                     .collect(),
             }
         })
@@ -105,7 +121,28 @@ pub(crate) fn vanishing_of_set_0(protocol: &Protocol) -> String {
     Yul::store("add(FOLD, 0x40)", Yul::neg(distances(&rotations))).statement(INDENT - 4, "")
 }
 
-/// Curve multiplications of the whole check.
+/// Whether the polynomial at `at` of `set` may be skipped. The last one folded (the set's first)
+/// may not: nothing follows that could take its factor; nor the first one folded, which costs no
+/// multiplication.
+fn is_skippable(set: &RotationSet, at: usize) -> bool {
+    let inner = at > 0 && at + 1 < set.polynomials.len();
+    inner && matches!(set.polynomials.get(at), Some(Polynomial::Fixed(_)))
+}
+
+/// Fixed columns whose commitments may be skipped.
+pub(crate) fn skippable(protocol: &Protocol) -> Vec<usize> {
+    let of_set = |set: &RotationSet| {
+        let at = (0..set.polynomials.len()).filter(|at| is_skippable(set, *at));
+        at.filter_map(|at| match set.polynomials.get(at) {
+            Some(Polynomial::Fixed(column)) => Some(*column),
+            _ => None,
+        })
+        .collect::<Vec<_>>()
+    };
+    protocol.sets.iter().flat_map(of_set).collect()
+}
+
+/// Curve multiplications of the whole check, for a key without zero columns.
 pub(crate) fn multiplications(protocol: &Protocol) -> usize {
     /// The generator, W and W'.
     const OTHERS: usize = 3;

@@ -10,11 +10,11 @@ import {IHalo2Verifier} from "../interfaces/IHalo2Verifier.sol";
 /// @notice `verify` of IHalo2Verifier is served by the fallback: the compiler's own decoding of
 /// calldata would revert on a malformed call, where the answer is false.
 /// @dev One proof has {{ points }} points and {{ scalars }} scalars ({{ proof_len }} bytes). Its check takes {{ multiplications }} curve
-/// multiplications and one pairing of two pairs. The constants below are memory addresses: a
-/// point takes two words, its x coordinate first. C_ names are commitments, E_ names are
-/// evaluations: E_ADVICE_0 is advice column 0 at x, E_ADVICE_0_NEXT the same at omega x. The
-/// fallback owns all of memory. Without enough gas the call reverts, so that nobody can turn a
-/// valid proof into a verdict of false by sparing gas.
+/// multiplications, one less for every unused fixed column, and one pairing of two pairs. The
+/// constants below are memory addresses: a point takes two words, its x coordinate first. C_ names
+/// are commitments, E_ names are evaluations: E_ADVICE_0 is advice column 0 at x, E_ADVICE_0_NEXT
+/// the same at omega x. The fallback owns all of memory. Without enough gas the call reverts, so
+/// that nobody can turn a valid proof into a verdict of false by sparing gas.
 contract {{ name }} {
     /// @notice The called function does not exist.
     error UnknownFunction(bytes4 selector);
@@ -51,7 +51,7 @@ contract {{ name }} {
         {{ value }};
 {%- endfor %}
 
-    /// Least code of a verifying-key contract: STOP, then the words.
+    /// Code of a verifying-key contract as far as it is read: STOP, then the words.
     uint256 private constant KEY_CODE_LENGTH = {{ key_code_len }};
     uint256 private constant PROOF_LENGTH = {{ proof_len }};
 {% for section in memory.sections %}
@@ -109,8 +109,8 @@ contract {{ name }} {
             let size // of the instances, in bytes
             {
                 let vk := calldataload(0x04)
+                if shr(160, vk) { fail() }
                 // Behind the key the contract may hold other data of the model.
-                if or(shr(160, vk), lt(extcodesize(vk), KEY_CODE_LENGTH)) { fail() }
                 extcodecopy(vk, sub(KEY, 1), 0, KEY_CODE_LENGTH)
                 if byte(31, mload(SRS)) { fail() }
                 mstore(SHAPE, SHAPE_HASH)
@@ -364,7 +364,9 @@ contract {{ name }} {
             }
 
             // 10. Multi-opening, points: FOLD holds (point, scalar); their product goes to PAIR,
-            // where the next point follows, and their sum back to FOLD. Last commitment first.
+            // where the next point follows, and their sum back to FOLD. Last commitment first. An unused
+            // fixed column commits to infinity, the only point whose y is 0: the fold adds nothing
+            // but the factor mu, which goes into the next one's scalar.
             let done := 1
 {%- if quotient_pieces.len() > 1 %}
             // The quotient from its pieces.
@@ -383,13 +385,29 @@ contract {{ name }} {
             mstore(add(FOLD, 0x40), mload(MU))
 {%- for set in sets %}
             // Set {{ loop.index0 }}.
-{%- for name in set.commitments %}
+{%- for commitment in set.commitments %}
 {%- if loop.first %}
-            mcopy(FOLD, {{ name }}, 0x40)
+            mcopy(FOLD, {{ commitment.name }}, 0x40)
+{%- else if commitment.skippable %}
+            switch mload(add({{ commitment.name }}, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), {{ commitment.name }}, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+{%- if commitment.after_skippable %}
+                mstore(add(FOLD, 0x40), mload(MU))
+{%- endif %}
+            }
 {%- else %}
-            mcopy(add(PAIR, 0x40), {{ name }}, 0x40)
+            mcopy(add(PAIR, 0x40), {{ commitment.name }}, 0x40)
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
             done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+{%- if commitment.after_skippable %}
+            mstore(add(FOLD, 0x40), mload(MU))
+{%- endif %}
 {%- endif %}
 {%- endfor %}
 {%- if loop.first %}

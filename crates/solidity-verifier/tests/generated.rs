@@ -108,6 +108,30 @@ fn code_and_gas_stay_in_their_budgets() {
     }
 }
 
+/// Unused fixed columns are skipped: the terms of the multi-scalar multiplication per model.
+#[test]
+fn terms_stay_in_their_budgets() {
+    let all = [
+        (Shape::Narrow, "mlp_small", 30),
+        (Shape::Narrow, "logreg", 31),
+        (Shape::Wide, "trees", 60),
+        (Shape::Wide, "credit_risk_private", 69),
+    ];
+    for (shape, name, budget) in all {
+        let verifier = Verifier::machine(shape).expect("the machine is supported");
+        let path = solc::root().join(format!("test/fixtures/{name}.json"));
+        let fixture = std::fs::read(path).expect("a committed fixture");
+        let fixture: serde_json::Value = serde_json::from_slice(&fixture).expect("JSON");
+        let data = fixture["vkData"].as_str().expect("key data");
+        let data = hex::decode(data.trim_start_matches("0x")).expect("hexadecimal");
+        let zeros = data[64..].chunks(64).filter(|p| p.iter().all(|b| *b == 0));
+        let terms = verifier.multiplications_for(&data);
+        println!("{name}: {terms} terms");
+        assert!(terms <= budget);
+        assert_eq!(terms + zeros.count(), verifier.multiplications());
+    }
+}
+
 #[test]
 fn unsupported_constraint_systems_are_named() {
     use halo2_proofs::plonk::ConstraintSystem;

@@ -10,7 +10,7 @@ use crate::machine::circuit::unusable_rows;
 use crate::program::Program;
 
 /// The program's numbers are the model's, and its tables have an entry per unit.
-pub(super) fn sizes(model: &Chain<'_>, program: &Program) -> Result<(), AuditError> {
+pub(super) fn sizes(model: &Chain<'_>, items: usize, program: &Program) -> Result<(), AuditError> {
     let fail = |what: &str| {
         Err(AuditError(format!(
             "the program's {what} is not the model's"
@@ -22,12 +22,16 @@ pub(super) fn sizes(model: &Chain<'_>, program: &Program) -> Result<(), AuditErr
     if program.digit_bits != model.digit_bits {
         return fail("digit width");
     }
-    if program.instances != instance_words(model).len()
+    if items == 0 || program.items != items {
+        return fail("number of items");
+    }
+    if program.instances != instance_words(model, items).len()
         || program.input_words != model.input_words()
     {
         return fail("number of instances");
     }
-    if program.digit_rows.len() != model.input.features.len() * model.input.digits as usize {
+    let digits = model.input.features.len() * model.input.digits as usize;
+    if program.digit_rows.len() != items * digits {
         return fail("number of input digits");
     }
     let units: Vec<usize> = model
@@ -35,9 +39,13 @@ pub(super) fn sizes(model: &Chain<'_>, program: &Program) -> Result<(), AuditErr
         .iter()
         .map(|layer| layer.weights.len())
         .collect();
-    let lengths = |rows: &[Vec<usize>]| rows.iter().map(Vec::len).collect::<Vec<_>>();
-    if lengths(&program.unit_rows) != units
-        || lengths(&program.activation_rows) != units
+    let of_items = |rows: &[Vec<usize>]| {
+        let lengths = rows.iter().map(Vec::len);
+        rows.len() == items * units.len()
+            && lengths.eq(units.iter().copied().cycle().take(rows.len()))
+    };
+    if !of_items(&program.unit_rows)
+        || !of_items(&program.activation_rows)
         || program.packings.len() != units.len()
     {
         return fail("number of units");

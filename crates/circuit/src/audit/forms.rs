@@ -7,7 +7,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use super::homes::{padding_rows, tag_rows};
 use crate::chain::Chain;
 
-use super::{AuditError, check, roots};
+use super::{AuditError, check, pieces, roots};
 use crate::field::{power_of_two, signed};
 use crate::lower::{Part, instance_words};
 use crate::machine::config::LANES;
@@ -102,7 +102,9 @@ fn decompile(program: &Program) -> Result<Forms, AuditError> {
                 Cell::Instance(row),
                 factor * fixed.s_rho,
             );
-            for (power, weight) in fold.iter().enumerate() {
+            // Chains of a batch's digits fold one weight over hundreds of powers.
+            let weights = fold.iter().enumerate();
+            for (power, weight) in weights.filter(|(_, weight)| **weight != Fr::ZERO) {
                 add(&mut forms, exponent + power, z, factor * weight);
             }
         }
@@ -124,18 +126,21 @@ fn decompile(program: &Program) -> Result<Forms, AuditError> {
 fn equations(model: &Chain<'_>, program: &Program) -> Result<Forms, AuditError> {
     let bits = model.digit_bits;
     let mut forms = Forms::new();
-    // Last layer lowest: each layer's rows multiply what is before them by ρ^exponents.
+    // Last item's last layer lowest: each layer's rows multiply what is before them by
+    // ρ^exponents.
     let mut base = 0;
-    for (index, layer) in model.layers.iter().enumerate().rev() {
+    let first_digit = |item: usize| item * model.input_wires();
+    for (piece, (item, index)) in pieces(model, program).enumerate().rev() {
+        let layer = &model.layers[index];
         let pack = program.packings[index];
         for (unit, (weights, bias)) in layer.weights.iter().zip(&layer.bias).enumerate() {
             let exponent = base + unit / pack.per_exponent;
             let scale = power_of_two(pack.bits * (unit % pack.per_exponent) as u32);
-            let row = program.unit_rows[index][unit];
+            let row = program.unit_rows[piece][unit];
             add(&mut forms, exponent, Cell::One, scale * signed(*bias));
             let inputs = match index {
-                0 => &program.digit_rows,
-                _ => &program.activation_rows[index - 1],
+                0 => &program.digit_rows[first_digit(item)..first_digit(item + 1)],
+                _ => &program.activation_rows[piece - 1][..],
             };
             for (weight, &input) in weights.iter().zip(inputs) {
                 add(
@@ -166,11 +171,11 @@ fn equations(model: &Chain<'_>, program: &Program) -> Result<Forms, AuditError> 
                 claim(row + 1, bits);
             }
         }
-        padding(program, index, base, &mut forms);
+        padding(program, item, index, base, &mut forms);
         base += pack.exponents;
     }
-    let words = instance_words(model);
-    let outputs = program.activation_rows.last();
+    let words = instance_words(model, program.items);
+    let last_layer = model.layers.len().saturating_sub(1);
     // Tag digits have no home that the model knows: they are found by their place.
     let mut tags = tag_rows(program);
     for (word, parts) in words.into_iter().enumerate() {
@@ -179,7 +184,9 @@ fn equations(model: &Chain<'_>, program: &Program) -> Result<Forms, AuditError> 
         for (bit, part) in parts {
             let cell = match part {
                 Part::Input(digit) => Cell::Z(program.digit_rows[digit]),
-                Part::Output(unit) => Cell::Z(outputs.map_or(0, |rows| rows[unit])),
+                Part::Output { item, unit } => {
+                    Cell::Z(program.activation_rows[program.piece(item, last_layer)][unit])
+                }
                 Part::Tag if word == 0 && bit == 0 => Cell::R(0),
                 Part::Tag => {
                     let home = tags.remove(&(word, bit));
@@ -194,9 +201,9 @@ fn equations(model: &Chain<'_>, program: &Program) -> Result<Forms, AuditError> 
 }
 
 /// Padding units: an equation without inputs, which forces the row's cells to zero.
-fn padding(program: &Program, layer: usize, base: usize, forms: &mut Forms) {
+fn padding(program: &Program, item: usize, layer: usize, base: usize, forms: &mut Forms) {
     let pack = program.packings[layer];
-    for (unit, row) in padding_rows(program, layer) {
+    for (unit, row) in padding_rows(program, item, layer) {
         let exponent = base + unit / pack.per_exponent;
         let scale = power_of_two(pack.bits * (unit % pack.per_exponent) as u32);
         let digit = scale * power_of_two(program.digit_bits);

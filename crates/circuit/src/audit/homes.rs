@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chain::Chain;
 
-use super::{AuditError, check};
+use super::{AuditError, check, pieces};
 use crate::field::power_of_two;
 use crate::lower::TAG_HALF_BITS;
 use crate::program::{Op, Program, Source};
 
-/// Rows of a layer's padding units, as (unit, row): they come first, and units are laid out from
-/// the highest to the lowest.
-pub(super) fn padding_rows(program: &Program, layer: usize) -> Vec<(usize, usize)> {
+/// Rows of the padding units of an item's layer, as (unit, row): they come first, and units are
+/// laid out from the highest to the lowest.
+pub(super) fn padding_rows(program: &Program, item: usize, layer: usize) -> Vec<(usize, usize)> {
     let pack = program.packings[layer];
-    let units = program.unit_rows[layer].len();
+    let rows = &program.unit_rows[program.piece(item, layer)];
+    let units = rows.len();
     let total = pack.per_exponent * pack.exponents;
-    let highest = program.unit_rows[layer][units - 1];
+    let highest = rows[units - 1];
     (units..total)
         .map(|unit| (unit, highest.wrapping_sub(unit - units + 1)))
         .collect()
@@ -51,17 +52,17 @@ pub(super) fn homes(model: &Chain<'_>, program: &Program) -> Result<BTreeSet<usi
     for &row in &program.digit_rows {
         own(row, "an input digit")?;
     }
-    for (layer, units) in program.unit_rows.iter().enumerate() {
-        for (unit, &row) in units.iter().enumerate() {
+    for (piece, (item, layer)) in pieces(model, program).enumerate() {
+        for (unit, &row) in program.unit_rows[piece].iter().enumerate() {
             own(row, "a unit")?;
             if program.saturating[layer][unit] {
                 own(row + 1, "a unit's excess")?;
             }
             if model.layers[layer].table.is_some() {
-                own(program.activation_rows[layer][unit], "a function's value")?;
+                own(program.activation_rows[piece][unit], "a function's value")?;
             }
         }
-        for (_, row) in padding_rows(program, layer) {
+        for (_, row) in padding_rows(program, item, layer) {
             own(row, "a padding unit")?;
         }
     }
@@ -98,10 +99,10 @@ pub(super) fn copies(program: &Program, homes: &BTreeSet<usize>) -> Result<(), A
 }
 
 /// Row kinds of requantization rows, which decide what their cells may hold.
-pub(super) fn kinds(program: &Program) -> Result<(), AuditError> {
+pub(super) fn kinds(model: &Chain<'_>, program: &Program) -> Result<(), AuditError> {
     let mut expected = vec![None; program.rows.len()];
-    for (layer, units) in program.unit_rows.iter().enumerate() {
-        for (unit, &row) in units.iter().enumerate() {
+    for (piece, (_, layer)) in pieces(model, program).enumerate() {
+        for (unit, &row) in program.unit_rows[piece].iter().enumerate() {
             // Homes are distinct: no entry is written twice.
             if program.saturating[layer][unit] {
                 expected[row] = Some(Op::Saturate);

@@ -34,12 +34,25 @@ fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), AuditError
 /// # Errors
 /// The first difference, with its row, unit or power of ρ.
 pub fn audit(model: &IntegerModel, program: &Program) -> Result<(), AuditError> {
+    audit_batch(model, 1, program)
+}
+
+/// Compares `program` with `items` runs of `model`, each with inputs, layers and outputs of its
+/// own.
+///
+/// # Errors
+/// The first difference, with its row, unit or power of ρ.
+pub fn audit_batch(
+    model: &IntegerModel,
+    items: usize,
+    program: &Program,
+) -> Result<(), AuditError> {
     let model = &Chain::new(model).map_err(AuditError)?;
-    bounds::sizes(model, program)?;
+    bounds::sizes(model, items, program)?;
     markers(program)?;
     let homes = homes::homes(model, program)?;
     homes::copies(program, &homes)?;
-    homes::kinds(program)?;
+    homes::kinds(model, program)?;
     bounds::packing(model, program)?;
     functions(model, program)?;
     unread(program)?;
@@ -82,20 +95,18 @@ fn functions(model: &Chain<'_>, program: &Program) -> Result<(), AuditError> {
     }
     let roots = roots(program);
     let mut tags = vec![0; program.rows.len()];
-    for (layer, dense) in model.layers.iter().enumerate() {
+    for (piece, (item, layer)) in pieces(model, program).enumerate() {
+        let dense = &model.layers[layer];
         for unit in 0..dense.weights.len() {
-            let from = program.unit_rows[layer][unit];
-            let to = program.activation_rows[layer][unit];
+            let what = |what: &str| format!("item {item} layer {layer} unit {unit}: {what}");
+            let from = program.unit_rows[piece][unit];
+            let to = program.activation_rows[piece][unit];
             if dense.table.is_none() {
-                check(from == to, || {
-                    format!("layer {layer} unit {unit}: activation row")
-                })?;
+                check(from == to, || what("activation row"))?;
                 continue;
             }
             let tied = to > 0 && roots[to - 1] == from;
-            check(tied, || {
-                format!("layer {layer} unit {unit}: function argument")
-            })?;
+            check(tied, || what("function argument"))?;
             tags[to - 1] = table_tag(model, layer);
             check(tags[to - 1] >= 1, || "a tag must be at least 1".into())?;
         }
@@ -134,6 +145,15 @@ fn unread(program: &Program) -> Result<(), AuditError> {
     check(empty, || {
         "the last row must hold the end marker alone".into()
     })
+}
+
+/// Every item's layers, as (item, layer), in the order of the program's lists.
+fn pieces<'a>(
+    model: &'a Chain<'_>,
+    program: &'a Program,
+) -> impl DoubleEndedIterator<Item = (usize, usize)> + ExactSizeIterator + 'a {
+    let layers = model.layers.len();
+    (0..program.items * layers).map(move |piece| (piece / layers, piece % layers))
 }
 
 /// Representative row of each row's `z` cell.

@@ -1,10 +1,11 @@
 //! Lowers an integer model to a row program.
 //!
-//! Order of rows: instance rows, digits of the instance words, then per layer its
-//! requantization rows followed by its weight blocks and function rows, then padding.
+//! Order of rows: instance rows, digits of the instance words, then item by item and layer by
+//! layer the requantization rows followed by the weight blocks and function rows, then padding.
 //! The linear check multiplies everything before by the rows after it, so a layer's blocks
 //! stand between its own requantization rows and the next layer's.
 
+mod digits;
 pub(crate) mod packing;
 mod rows;
 mod words;
@@ -84,22 +85,43 @@ pub enum LowerError {
 /// # Errors
 /// See [`LowerError`].
 pub fn lower(model: &IntegerModel) -> Result<Program, LowerError> {
+    lower_batch(model, 1)
+}
+
+/// Lowers `items` inputs of `model` to one program, and audits the result against the equations
+/// of every item.
+///
+/// # Errors
+/// See [`LowerError`].
+pub fn lower_batch(model: &IntegerModel, items: usize) -> Result<Program, LowerError> {
+    let program = lower_unaudited(model, items)?;
+    audit::audit_batch(model, items, &program)?;
+    Ok(program)
+}
+
+/// [`lower_batch`] without the audit, for models whose rows were audited when they were first
+/// lowered.
+///
+/// # Errors
+/// See [`LowerError`].
+pub fn lower_unaudited(model: &IntegerModel, items: usize) -> Result<Program, LowerError> {
     model.validate()?;
     let model = &Chain::new(model).map_err(LowerError::NotAChain)?;
     let saturating = saturating_units(model)?;
-    let mut builder = rows::Builder::new(model, saturating)?;
+    let mut builder = rows::Builder::new(model, items, saturating)?;
     builder.check_size()?;
     builder.instance_words();
-    for layer in 0..model.layers.len() {
-        builder.requantization(layer);
-        builder.weights(layer);
-        if layer + 1 < model.layers.len() {
-            builder.functions(layer);
+    for item in 0..items {
+        for layer in 0..model.layers.len() {
+            builder.requantization(item, layer);
+            builder.weights(item, layer);
+            // A single item's outputs are looked up on the rows of its words.
+            if items > 1 || layer + 1 < model.layers.len() {
+                builder.functions(item, layer);
+            }
         }
     }
-    let program = finish(model, builder.into_program())?;
-    audit::audit(model.model(), &program)?;
-    Ok(program)
+    finish(model, builder.into_program())
 }
 
 /// Which units may leave the digit's range somewhere in the domain, and so need an excess row.

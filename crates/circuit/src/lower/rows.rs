@@ -4,23 +4,34 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use crate::chain::Chain;
 
-use super::words::{Part, instance_words};
-use super::{LowerError, MAX_K, packing};
+use super::words::instance_words;
+use super::{LowerError, MAX_K, digits, packing};
 use crate::field::{power_of_two, signed};
 use crate::machine::config::{LANES, TUPLE_OUT_SHIFT, TUPLE_TAG_SHIFT};
 use crate::program::{Op, Program, Row, Source};
 
 /// Collects rows; copies refer to rows by number, also to later ones, so they are resolved last.
 pub(super) struct Builder<'m> {
-    model: &'m Chain<'m>,
-    program: Program,
-    /// Rows whose `z` copies the requantization of a unit that is placed later.
-    pending: Vec<(usize, usize, usize)>,
+    pub(super) model: &'m Chain<'m>,
+    pub(super) program: Program,
+    /// Rows whose `z` copies a unit that is placed later: row, piece, unit and whether it copies
+    /// the activation rather than the requantization.
+    pending: Vec<(usize, usize, usize, Taken)>,
+}
+
+/// Which of a unit's two digits is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// The requantized digit.
+    Digit,
+    /// What the layer's function makes of it.
+    Activation,
 }
 
 impl<'m> Builder<'m> {
     pub(super) fn new(
         model: &'m Chain<'m>,
+        items: usize,
         saturating: Vec<Vec<bool>>,
     ) -> Result<Self, LowerError> {
         let packings = model
@@ -29,20 +40,22 @@ impl<'m> Builder<'m> {
             .zip(&saturating)
             .map(|(layer, units)| packing::choose(layer, model.digit_bits, units))
             .collect::<Result<Vec<_>, _>>()?;
-        let inputs = model.input.features.len() * model.input.digits as usize;
         let unset = |layer: &haloracle_model::Dense| vec![usize::MAX; layer.weights.len()];
+        let pieces = (0..items).flat_map(|_| model.layers.iter().map(unset));
+        let pieces: Vec<Vec<usize>> = pieces.collect();
         Ok(Self {
             model,
             program: Program {
                 k: 0,
                 digit_bits: model.digit_bits,
-                instances: 2 + model.input_words() + model.output_words(),
+                items,
+                instances: 2 + items * (model.input_words() + model.output_words()),
                 input_words: model.input_words(),
                 rows: Vec::new(),
                 copies: Vec::new(),
-                digit_rows: vec![usize::MAX; inputs],
-                unit_rows: model.layers.iter().map(unset).collect(),
-                activation_rows: model.layers.iter().map(unset).collect(),
+                digit_rows: vec![usize::MAX; items * model.input_wires()],
+                unit_rows: pieces.clone(),
+                activation_rows: pieces,
                 saturating,
                 packings,
                 used_rows: 0,
@@ -56,15 +69,12 @@ impl<'m> Builder<'m> {
     /// # Errors
     /// [`LowerError::TooLarge`], with a lower bound of the rows needed.
     pub(super) fn check_size(&self) -> Result<(), LowerError> {
-        let instances = self.program.instances;
-        let words = instance_words(self.model).into_iter().enumerate();
-        let mut rows: usize = words
-            .map(|(word, digits)| digits.len() * ((instances - 1 - word) / LANES + 1))
-            .sum();
+        let items = self.program.items;
+        let mut rows = digits::rows(instance_words(self.model, items), items);
         for (layer, pack) in self.model.layers.iter().zip(&self.program.packings) {
             let read = |input: &usize| layer.weights.iter().any(|row| row[*input] != 0);
             let inputs = (0..layer.weights[0].len()).filter(read).count();
-            rows += layer.weights.len() + inputs * pack.exponents.div_ceil(LANES);
+            rows += items * (layer.weights.len() + inputs * pack.exponents.div_ceil(LANES));
         }
         if rows >> MAX_K == 0 {
             return Ok(());
@@ -75,7 +85,7 @@ impl<'m> Builder<'m> {
         })
     }
 
-    fn push(&mut self, row: Row) -> usize {
+    pub(super) fn push(&mut self, row: Row) -> usize {
         if let Source::Copy { row: from } = row.source {
             self.program.copies.push((self.program.rows.len(), from));
         }
@@ -83,106 +93,22 @@ impl<'m> Builder<'m> {
         self.program.rows.len() - 1
     }
 
-    /// A row whose `z` copies the requantization of `unit`, placed already or not.
-    fn push_unit_copy(&mut self, row: Row, layer: usize, unit: usize) -> usize {
+    /// A row whose `z` copies a digit of `unit`, placed already or not.
+    pub(super) fn push_unit_copy(
+        &mut self,
+        row: Row,
+        piece: usize,
+        unit: usize,
+        taken: Taken,
+    ) -> usize {
         let at = self.push(row);
-        self.pending.push((at, layer, unit));
+        self.pending.push((at, piece, unit, taken));
         at
     }
 
-    /// Instance rows, then the digits that do not fit them.
-    ///
-    /// Instance `e` of `I` has exponent `I − 1 − e` when all instance rows are done, so its
-    /// digits fold `−2^bit` on that lane. Row 0 is also the machine's first row: its `act`
-    /// brings `r` in, as one more digit of the first tag half.
-    pub(super) fn instance_words(&mut self) {
-        let all = instance_words(self.model);
-        let mut rest = Vec::new();
-        for (word, digits) in all.into_iter().enumerate() {
-            let mut digits = digits.into_iter();
-            let mut row = Row::new(Source::Idle);
-            row.fixed.load = true;
-            row.fixed.s_one = Fr::ZERO;
-            row.fixed.s_rho = Fr::ONE;
-            if word == 0 {
-                row.fixed.act = Fr::ONE;
-                digits.next();
-            }
-            if let Some(&(bit, part)) = digits.as_slice().first()
-                && !matches!(part, Part::Output(_))
-            {
-                digits.next();
-                row.fixed.digit = power_of_two(bit);
-                row.source = Source::Digit {
-                    word,
-                    bit,
-                    low_in_r: word == 0,
-                };
-                if let Part::Input(digit) = part {
-                    self.program.digit_rows[digit] = word;
-                }
-            }
-            self.push(row);
-            rest.extend(digits.map(|(bit, part)| (word, bit, part)));
-        }
-        for (word, bit, part) in rest {
-            self.word_digit(word, bit, part);
-        }
-    }
-
-    /// The rows of one digit of an instance word; the digit itself is on the last.
-    fn word_digit(&mut self, word: usize, bit: u32, part: Part) {
-        let exponent = self.program.instances - 1 - word;
-        let last_layer = self.model.layers.len() - 1;
-        let tabled = self.model.layers[last_layer].table.is_some();
-        let mut block = vec![Row::new(Source::Idle); exponent / LANES + 1];
-        block[0].fixed.lanes[exponent % LANES] = -power_of_two(bit);
-        for row in &mut block[1..] {
-            row.fixed.op = Op::Fold;
-        }
-        if tabled && matches!(part, Part::Output(_)) && block.len() == 1 {
-            block.insert(0, Row::new(Source::Idle));
-        }
-        let count = block.len();
-        for (index, mut row) in block.into_iter().enumerate() {
-            let last = index + 1 == count;
-            row.fixed.load = last;
-            match part {
-                Part::Tag | Part::Input(_) if last => {
-                    row.source = Source::Digit {
-                        word,
-                        bit,
-                        low_in_r: false,
-                    };
-                    let at = self.push(row);
-                    if let Part::Input(digit) = part {
-                        self.program.digit_rows[digit] = at;
-                    }
-                }
-                Part::Output(unit) if last && tabled => {
-                    row.source = Source::Table {
-                        layer: last_layer,
-                        unit,
-                    };
-                    let at = self.push(row);
-                    self.program.activation_rows[last_layer][unit] = at;
-                }
-                Part::Output(unit) if last => {
-                    self.push_unit_copy(row, last_layer, unit);
-                }
-                Part::Output(unit) if tabled && index + 2 == count => {
-                    row.fixed.tag = table_tag(self.model, last_layer);
-                    self.push_unit_copy(row, last_layer, unit);
-                }
-                _ => {
-                    self.push(row);
-                }
-            }
-        }
-    }
-
-    /// Requantization rows of a layer: one equation per unit, padding units included.
-    pub(super) fn requantization(&mut self, layer: usize) {
+    /// Requantization rows of an item's layer: one equation per unit, padding units included.
+    pub(super) fn requantization(&mut self, item: usize, layer: usize) {
+        let piece = self.program.piece(item, layer);
         let bits = self.model.digit_bits;
         let pack = self.program.packings[layer];
         let dense = &self.model.layers[layer];
@@ -209,14 +135,14 @@ impl<'m> Builder<'m> {
                 let saturates = self.program.saturating[layer][unit];
                 row.fixed.op = if saturates { Op::Saturate } else { Op::Split };
                 row.fixed.lanes[0] = signed(dense.bias[unit]);
-                row.source = Source::Unit { layer, unit };
+                row.source = Source::Unit { item, layer, unit };
                 let at = self.push(row);
-                self.program.unit_rows[layer][unit] = at;
+                self.program.unit_rows[piece][unit] = at;
                 if dense.table.is_none() {
-                    self.program.activation_rows[layer][unit] = at;
+                    self.program.activation_rows[piece][unit] = at;
                 }
                 if saturates {
-                    let mut excess = Row::new(Source::Excess { layer, unit });
+                    let mut excess = Row::new(Source::Excess { item, layer, unit });
                     excess.fixed.op = Op::Split;
                     excess.fixed.act = power_of_two(bits);
                     excess.fixed.digit = power_of_two(2 * bits);
@@ -226,8 +152,12 @@ impl<'m> Builder<'m> {
         }
     }
 
-    /// Weight blocks of a layer: each input's column of packed weights, folded, times the input.
-    pub(super) fn weights(&mut self, layer: usize) {
+    /// Weight blocks of an item's layer: each input's column of packed weights, folded, times the
+    /// input. Every item has blocks of its own: under one fold, only the sum of the items' errors
+    /// would vanish.
+    pub(super) fn weights(&mut self, item: usize, layer: usize) {
+        let piece = self.program.piece(item, layer);
+        let digits = item * self.model.input_wires();
         let pack = self.program.packings[layer];
         let dense = &self.model.layers[layer];
         let chunks = pack.exponents.div_ceil(LANES);
@@ -238,8 +168,8 @@ impl<'m> Builder<'m> {
                 continue;
             }
             let from = match layer {
-                0 => self.program.digit_rows[input],
-                _ => self.program.activation_rows[layer - 1][input],
+                0 => self.program.digit_rows[digits + input],
+                _ => self.program.activation_rows[piece - 1][input],
             };
             for chunk in (0..chunks).rev() {
                 let last = chunk == 0;
@@ -266,26 +196,30 @@ impl<'m> Builder<'m> {
         }
     }
 
-    /// Function rows of a hidden layer: `(z, z')` looked up under the table's tag.
-    pub(super) fn functions(&mut self, layer: usize) {
+    /// Function rows of an item's layer: `(z, z')` looked up under the table's tag.
+    pub(super) fn functions(&mut self, item: usize, layer: usize) {
         if self.model.layers[layer].table.is_none() {
             return;
         }
+        let piece = self.program.piece(item, layer);
         for unit in 0..self.model.layers[layer].weights.len() {
             let mut argument = Row::new(Source::Copy {
-                row: self.program.unit_rows[layer][unit],
+                row: self.program.unit_rows[piece][unit],
             });
             argument.fixed.tag = table_tag(self.model, layer);
             self.push(argument);
-            let at = self.push(Row::new(Source::Table { layer, unit }));
-            self.program.activation_rows[layer][unit] = at;
+            let at = self.push(Row::new(Source::Table { item, layer, unit }));
+            self.program.activation_rows[piece][unit] = at;
         }
     }
 
     /// Resolves pending copies.
     pub(super) fn into_program(mut self) -> Program {
-        for (at, layer, unit) in self.pending {
-            let from = self.program.unit_rows[layer][unit];
+        for (at, piece, unit, taken) in self.pending {
+            let from = match taken {
+                Taken::Digit => self.program.unit_rows[piece][unit],
+                Taken::Activation => self.program.activation_rows[piece][unit],
+            };
             self.program.rows[at].source = Source::Copy { row: from };
             self.program.copies.push((at, from));
         }

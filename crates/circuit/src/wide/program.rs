@@ -132,7 +132,7 @@ pub enum Value {
     /// A digit of the private weights and biases.
     Parameter(u32),
     /// The salt of a commitment, a field element.
-    Salt(Domain),
+    Salt(Committed),
     /// A cell of a sponge's rows, a field element.
     State(State),
     /// A public instance, as a field element.
@@ -152,11 +152,30 @@ pub enum Value {
     Aux(u32),
 }
 
+/// What a sponge commits to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Committed {
+    /// The weights and biases, once for all items.
+    Model,
+    /// The inputs of one item.
+    Input(u32),
+}
+
+impl Committed {
+    /// What the commitment is to, as its first element says.
+    pub fn domain(self) -> Domain {
+        match self {
+            Self::Model => Domain::Model,
+            Self::Input(_) => Domain::Input,
+        }
+    }
+}
+
 /// A cell of a sponge's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct State {
     /// Which sponge.
-    pub domain: Domain,
+    pub sponge: Committed,
     /// Which permutation.
     pub permutation: u32,
     /// Row of the permutation; [`super::lower::boxes::ROWS`] for the row behind.
@@ -255,7 +274,7 @@ pub struct Packing {
 pub struct Border {
     /// Node.
     pub node: u32,
-    /// Position in the product.
+    /// Position in the product; an item's follow those of the item before.
     pub position: u32,
     /// Exponent of ρ.
     pub exponent: u32,
@@ -313,9 +332,12 @@ pub struct Program {
     pub k: u32,
     /// Digit width `t`.
     pub digit_bits: u32,
-    /// Number of public instances: two tag halves, input words, output words.
+    /// Inputs that a proof answers.
+    pub items: usize,
+    /// Number of public instances: two tag halves, the commitment to private weights, then per
+    /// item input words or their commitment, output words.
     pub instances: usize,
-    /// Input words among them, or 1 for the commitment to private inputs.
+    /// Input words of an item, or 1 for the commitment to private inputs.
     pub input_words: usize,
     /// The usable rows, 0 to the last; the last has `q` off and holds nothing.
     pub rows: Vec<Row>,

@@ -1,4 +1,4 @@
-//! Fills a wide program's rows for one input.
+//! Fills a wide program's rows for one input per item.
 //!
 //! Every value comes from the reference executor's trace, so the circuit cannot disagree with it
 //! without the proof failing.
@@ -8,18 +8,19 @@ use std::collections::BTreeMap;
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_model::integer::TREE_LIMBS;
 use haloracle_model::words::{Word, slots_per_word};
-use haloracle_model::{IntegerModel, Op, Trace, TreeNode, Trees};
+use haloracle_model::{Batch, IntegerModel, Op, Trace, TreeNode, Trees};
 
 use super::config::CELLS;
 use super::lower::boxes;
 use super::lower::conv::Plan;
 use super::lower::linear::pack;
 use super::lower::tables::{Tables, Tuple, interval};
-use super::program::{Aux, Bound, Live, Program, Source, Value};
+use super::program::{Aux, Bound, Committed, Live, Program, Source, Value};
 use crate::commitment::{Domain, capacity, digit_words};
 use crate::field;
 use crate::poseidon;
-use crate::witness::{WitnessError, tag_halves, word_digit};
+use crate::shape::Item;
+use crate::witness::{WitnessError, count_items, tag_halves, word_digit};
 
 /// The phase-1 cells of one run, by row, and its public instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,8 @@ pub struct Witness {
     pub free: BTreeMap<(u32, u8), Fr>,
     /// `r` cells of Poseidon rows, by row and number.
     pub free_r: BTreeMap<(u32, u8), Fr>,
-    /// Tag halves, commitment to private weights, input words or their commitment, output words.
+    /// Tag halves, commitment to private weights, then per item input words or their commitment,
+    /// output words.
     pub instances: Vec<Word>,
 }
 
@@ -55,13 +57,6 @@ impl Salts {
         input: Fr::ZERO,
         model: Fr::ZERO,
     };
-
-    fn of(&self, domain: Domain) -> Fr {
-        match domain {
-            Domain::Input => self.input,
-            Domain::Model => self.model,
-        }
-    }
 }
 
 impl std::fmt::Debug for Salts {
@@ -73,6 +68,7 @@ impl std::fmt::Debug for Salts {
 
 /// What filling rows needs.
 struct Filler<'p> {
+    /// The graph of all items.
     model: &'p IntegerModel,
     program: &'p Program,
     trace: Trace,
@@ -80,12 +76,12 @@ struct Filler<'p> {
     aux: Vec<u32>,
     borders: Vec<Fr>,
     parameters: Vec<u32>,
-    salts: Salts,
-    sponges: BTreeMap<Domain, Sponge>,
+    sponges: BTreeMap<Committed, Sponge>,
 }
 
 /// Cells of every permutation of a sponge, by row, and its result.
 struct Sponge {
+    salt: Fr,
     permutations: Vec<Vec<[Fr; CELLS]>>,
     result: Fr,
 }
@@ -116,6 +112,7 @@ impl Sponge {
             permutations.push(states);
         }
         Self {
+            salt,
             permutations,
             result: state[1],
         }
@@ -134,21 +131,41 @@ impl Witness {
         salts: Salts,
         tag: &Word,
     ) -> Result<Self, WitnessError> {
-        let trace = model.run(raw)?;
-        let filler = Filler::new(model, program, trace, salts);
+        let salt = salts.input;
+        Self::batch(model, program, &[Item { raw, salt }], salts.model, tag)
+    }
+
+    /// Runs `model` on every item and fills the rows of a program of as many items.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; another number of items than the program's.
+    pub fn batch(
+        model: &IntegerModel,
+        program: &Program,
+        items: &[Item<'_>],
+        model_salt: Fr,
+        tag: &Word,
+    ) -> Result<Self, WitnessError> {
+        count_items(program.items, items.len())?;
+        let batch = Batch::new(model, items.len())?;
+        let raws: Vec<&[i64]> = items.iter().map(|item| item.raw).collect();
+        let trace = batch.run(&raws)?;
+        let salts: Vec<Fr> = items.iter().map(|item| item.salt).collect();
+        let filler = Filler::new(&batch, program, trace, &salts, model_salt);
+        let commitment = |sponge: Committed| {
+            let sponge = filler.sponges.get(&sponge);
+            sponge.map(|sponge| field::to_word(&sponge.result))
+        };
         let mut instances = tag_halves(tag).to_vec();
-        instances.extend(
-            filler
-                .sponges
-                .get(&Domain::Model)
-                .map(|s| field::to_word(&s.result)),
-        );
-        match filler.sponges.get(&Domain::Input) {
-            Some(sponge) => instances.push(field::to_word(&sponge.result)),
-            None => instances.extend(model.pack_input(raw)?),
+        instances.extend(commitment(Committed::Model));
+        for (number, item) in items.iter().enumerate() {
+            match commitment(Committed::Input(number as u32)) {
+                Some(word) => instances.push(word),
+                None => instances.extend(model.pack_input(item.raw)?),
+            }
+            let (status, outputs) = batch.answer(&filler.trace, number);
+            instances.extend(model.pack_output(status, &outputs));
         }
-        let trace = &filler.trace;
-        instances.extend(model.pack_output(trace.status, trace.outputs()));
         let rows = program.rows.len();
         let mut witness = Self {
             z: vec![[0; CELLS]; rows],
@@ -256,9 +273,12 @@ impl Witness {
             Value::Zero | Value::Nought => {}
             Value::One => self.z[row][lane] = 1,
             Value::Parameter(number) => self.z[row][lane] = filler.parameters[number as usize],
-            Value::Salt(domain) => drop(self.free.insert(key, filler.salts.of(domain))),
+            Value::Salt(sponge) => {
+                let salt = filler.sponges.get(&sponge).map(|sponge| sponge.salt);
+                self.free.insert(key, salt.unwrap_or(Fr::ZERO));
+            }
             Value::State(state) => {
-                let sponge = filler.sponges.get(&state.domain);
+                let sponge = filler.sponges.get(&state.sponge);
                 let states = sponge.map(|s| &s.permutations[state.permutation as usize]);
                 let value = states.map(|s| s[state.step as usize][usize::from(state.lane)]);
                 self.free.insert(key, value.unwrap_or(Fr::ZERO));
@@ -362,32 +382,39 @@ struct Step {
 }
 
 impl<'p> Filler<'p> {
-    fn new(model: &'p IntegerModel, program: &'p Program, trace: Trace, salts: Salts) -> Self {
-        let parameters = match model.privacy.weights {
-            true => model.parameters(),
+    fn new(
+        batch: &'p Batch<'p>,
+        program: &'p Program,
+        trace: Trace,
+        salts: &[Fr],
+        model_salt: Fr,
+    ) -> Self {
+        let (item, model) = (batch.item(), batch.graph());
+        let parameters = match item.privacy.weights {
+            true => item.parameters(),
             false => Vec::new(),
         };
         let mut sponges = BTreeMap::new();
-        if model.privacy.weights {
+        if item.privacy.weights {
             let words = digit_words(&parameters, model.digit_bits);
-            sponges.insert(
-                Domain::Model,
-                Sponge::new(Domain::Model, salts.model, &words),
-            );
+            let sponge = Sponge::new(Domain::Model, model_salt, &words);
+            sponges.insert(Committed::Model, sponge);
         }
-        if model.privacy.inputs {
-            let slots = slots_per_word(model.input_slot_bits()) * model.input.digits as usize;
+        if item.privacy.inputs {
+            let slots = slots_per_word(item.input_slot_bits()) * item.input.digits as usize;
             let step = field::power_of_two(model.digit_bits);
-            let digits = &trace.wires[..model.input_wires()];
             let word = |chunk: &[u32]| {
                 let digits = chunk.iter().rev();
                 digits.fold(Fr::ZERO, |sum, d| sum * step + Fr::from(u64::from(*d)))
             };
-            let words: Vec<Fr> = digits.chunks(slots).map(word).collect();
-            sponges.insert(
-                Domain::Input,
-                Sponge::new(Domain::Input, salts.input, &words),
-            );
+            for (number, salt) in salts.iter().enumerate() {
+                let wires = 0..item.input_wires() as u32;
+                let wires: Vec<u32> = wires.map(|wire| batch.wire(number, wire)).collect();
+                let digits = trace.values(&wires);
+                let words: Vec<Fr> = digits.chunks(slots).map(word).collect();
+                let sponge = Sponge::new(Domain::Input, *salt, &words);
+                sponges.insert(Committed::Input(number as u32), sponge);
+            }
         }
         let mut filler = Self {
             model,
@@ -397,7 +424,6 @@ impl<'p> Filler<'p> {
             aux: Vec::new(),
             borders: Vec::new(),
             parameters,
-            salts,
             sponges,
         };
         filler.aux = program
@@ -546,12 +572,17 @@ impl<'p> Filler<'p> {
         for channel in 0..conv.channels as usize {
             let group = channel / channels;
             for phase in &plan.phases {
-                let data: Vec<(usize, u64)> = phase
-                    .data(plan.pitch)
-                    .map(|(at, row, column)| {
-                        let y = phase.origin[0] + row * conv.stride[0] as usize;
-                        let x = phase.origin[1] + column * conv.stride[1] as usize;
-                        let input = (channel * conv.height as usize + y) * conv.width as usize + x;
+                let data: Vec<(usize, u64)> = (0..conv.items as usize)
+                    .flat_map(|item| {
+                        let (first, span) = (item * conv.item_inputs(), item * plan.positions);
+                        phase.data(plan.pitch).map(move |(at, row, column)| {
+                            let y = phase.origin[0] + row * conv.stride[0] as usize;
+                            let x = phase.origin[1] + column * conv.stride[1] as usize;
+                            let plane = channel * conv.height as usize + y;
+                            (span + at, first + plane * conv.width as usize + x)
+                        })
+                    })
+                    .map(|(at, input)| {
                         let wire = operator.inputs[input];
                         (at, u64::from(self.trace.wires[wire as usize]))
                     })

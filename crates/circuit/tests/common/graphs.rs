@@ -214,6 +214,7 @@ pub fn random_conv(rng: &mut StdRng, bits: u32) -> Conv {
             dilation: [rng.gen_range(1..=2), rng.gen_range(1..=2)],
             pads: std::array::from_fn(|_| rng.gen_range(0..=2)),
             groups,
+            items: 1,
             weights: Vec::new(),
             bias: Vec::new(),
         };

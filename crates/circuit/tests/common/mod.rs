@@ -11,7 +11,9 @@ pub mod wide_gates;
 use std::sync::Arc;
 
 use halo2_proofs::dev::{MockProver, VerifyFailure};
-use halo2_proofs::halo2curves::bn256::Fr;
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use haloracle_circuit::machine::config::LANES;
+use haloracle_circuit::program::Op;
 use haloracle_circuit::{MachineCircuit, Program, Witness, lower};
 use haloracle_model::{Dense, Feature, FunctionTable, InputSchema, IntegerModel, OutputField};
 use rand::rngs::StdRng;
@@ -172,5 +174,30 @@ impl Case {
         MockProver::run(self.program.k, &circuit, vec![instances])
             .expect("circuit synthesizes")
             .verify()
+    }
+}
+
+/// Gives one fixed cell another value.
+pub fn change(program: &mut Program, row: usize, column: usize) {
+    let fixed = &mut program.rows[row].fixed;
+    match column {
+        lane if lane < LANES => fixed.lanes[lane] += Fr::ONE,
+        4 => fixed.q = !fixed.q,
+        5 => fixed.s_one += Fr::ONE,
+        6 => fixed.s_rho += Fr::ONE,
+        7 => {
+            fixed.op = match fixed.op {
+                Op::Plain => Op::Split,
+                Op::Fold => Op::Plain,
+                Op::Split => Op::Saturate,
+                Op::Saturate => Op::Split,
+            }
+        }
+        8 => fixed.load = !fixed.load,
+        9 => fixed.act += Fr::ONE,
+        10 => fixed.digit += Fr::ONE,
+        11 => fixed.tag += 1,
+        12 => fixed.table_range += 1,
+        _ => fixed.table_tuple += Fr::ONE,
     }
 }

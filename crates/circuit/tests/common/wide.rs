@@ -161,6 +161,7 @@ pub fn conv(rng: &mut StdRng, bits: u32) -> Conv {
         dilation: [1, 2],
         pads: [1, 0, 1, 1],
         groups: 2,
+        items: 1,
         weights: Vec::new(),
         bias: Vec::new(),
     };
@@ -355,6 +356,7 @@ pub fn private() -> IntegerModel {
         dilation: [1, 1],
         pads: [0, 1, 0, 1],
         groups: 2,
+        items: 1,
         weights: (0..12).map(|at| at * 5 % 13 - 6).collect(),
         bias: (0..18).map(|at| i64::from(at / 3) * 40 - 60).collect(),
     };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use eyre::{WrapErr, eyre};
 use haloracle_model::{Dataset, Options, SchemaSpec, quantize};
-use haloracle_prover::{Bundle, BundleParts, Keys, Srs, files::keccak};
+use haloracle_prover::{Bundle, BundleParts, Keys, Srs, compile, compile_batch, files::keccak};
 use haloracle_solidity_verifier::UNSAFE_SEED_TEXT;
 
 use crate::inputs::{self, Row};
@@ -94,6 +94,11 @@ impl KnownModel {
         checkout.path(self.examples)
     }
 
+    /// Its calibration data.
+    pub(crate) fn calibration(&self, checkout: &Checkout) -> PathBuf {
+        checkout.path(self.calibration)
+    }
+
     /// Compiles the model into `dir` and generates its keys.
     pub(crate) fn compile(
         &self,
@@ -101,11 +106,29 @@ impl KnownModel {
         srs: &Srs,
         dir: &Path,
     ) -> eyre::Result<Compiled> {
-        self.compile_inner(checkout, srs, dir)
+        self.compile_inner(checkout, Some(srs), dir, &[])
             .wrap_err_with(|| format!("could not compile model {}", self.name))
     }
 
-    fn compile_inner(&self, checkout: &Checkout, srs: &Srs, dir: &Path) -> eyre::Result<Compiled> {
+    /// The same with keys for batches of so many items, under a development setup that is large
+    /// enough for all.
+    pub(crate) fn compile_batched(
+        &self,
+        checkout: &Checkout,
+        dir: &Path,
+        batches: &[u32],
+    ) -> eyre::Result<Compiled> {
+        self.compile_inner(checkout, None, dir, batches)
+            .wrap_err_with(|| format!("could not compile model {}", self.name))
+    }
+
+    fn compile_inner(
+        &self,
+        checkout: &Checkout,
+        srs: Option<&Srs>,
+        dir: &Path,
+        batches: &[u32],
+    ) -> eyre::Result<Compiled> {
         let path = checkout.path(self.onnx);
         let onnx = read(&path)?;
         let float = haloracle_onnx::load_graph(&path)?.graph;
@@ -122,18 +145,30 @@ impl KnownModel {
         if self.private {
             model = model.with_private_inputs().with_private_weights()?;
         }
-        let mut bundle = Bundle::create_salted(
-            dir,
-            BundleParts {
-                model: &model,
-                shape: None,
-                onnx: &onnx,
-                report_json: &serde_json::to_vec_pretty(&report)?,
-                report_html: report.to_html().as_bytes(),
-            },
-            &dev_salt("model"),
-        )?;
-        let keys = bundle.setup(srs)?;
+        let report_json = serde_json::to_vec_pretty(&report)?;
+        let report_html = report.to_html();
+        let parts = BundleParts {
+            model: &model,
+            shape: None,
+            onnx: &onnx,
+            report_json: &report_json,
+            report_html: report_html.as_bytes(),
+        };
+        let mut bundle = match batches {
+            [] => Bundle::create_salted(dir, parts, &dev_salt("model"))?,
+            sizes => {
+                let program = compile(&model, None)?;
+                let lowered = sizes
+                    .iter()
+                    .map(|items| compile_batch(&model, *items as usize, program.shape()));
+                let lowered = lowered.collect::<Result<Vec<_>, _>>()?;
+                Bundle::create_batched(dir, parts, program, &lowered)?
+            }
+        };
+        let keys = match srs {
+            Some(srs) => bundle.setup(srs)?,
+            None => bundle.setup(&dev_srs(DEV_K.max(bundle.largest_k()?))?)?,
+        };
         let examples = Dataset::read(&self.examples(checkout))?;
         let first = examples.x.first().ok_or_else(|| eyre!("no example row"))?;
         let example = inputs::from_real(&model, first)?;

@@ -10,7 +10,10 @@ use haloracle_model::report::{CircuitReport, ErrorStats, Estimate, Report};
 use haloracle_model::{
     Dataset, IntegerModel, ModelError, Op, Options, SchemaSpec, Size, quantize_smallest,
 };
-use haloracle_prover::{Bundle, BundleParts, Lowered, Shape, compile, layout::Layout};
+use haloracle_prover::bundle::MAX_BATCH;
+use haloracle_prover::{
+    Bundle, BundleParts, Lowered, Shape, compile, compile_batch, layout::Layout,
+};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -58,9 +61,9 @@ pub(crate) struct CompileArgs {
     /// Keep the inputs secret: the chain sees a salted commitment per request
     #[arg(long)]
     private_input: bool,
-    /// Answer several inputs in one proof (not available yet)
-    #[arg(long, value_name = "N")]
-    batch: Option<u32>,
+    /// Also lay out proofs that answer N inputs at once, 2 to 256; may be given several times
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=i64::from(MAX_BATCH)))]
+    batch: Vec<u32>,
     /// Where the bundle goes
     #[arg(short, long, value_name = "BUNDLE")]
     output: PathBuf,
@@ -71,6 +74,15 @@ pub(crate) struct CompileArgs {
 struct NodeRows {
     name: String,
     rows: usize,
+}
+
+/// Circuit of a batch.
+#[derive(Serialize)]
+struct BatchRows {
+    items: usize,
+    k: u32,
+    rows: usize,
+    instances: usize,
 }
 
 /// Most nodes whose rows are printed; all of them stand in the report.
@@ -90,6 +102,8 @@ struct CompileReport {
     instances: usize,
     estimate: Estimate,
     nodes: Vec<NodeRows>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    batches: Vec<BatchRows>,
     calibration_rows: usize,
     calibration_rows_outside_domain: usize,
     /// Nodes of a private model whose coefficients stay public.
@@ -125,6 +139,18 @@ impl fmt::Display for CompileReport {
         let rest = self.rows.saturating_sub(rest);
         writeln!(f, "           {rest:>7} rows  inputs, outputs, commitments")?;
         writeln!(f, "estimate   {}", self.estimate)?;
+        for batch in &self.batches {
+            let BatchRows {
+                items,
+                k,
+                rows,
+                instances,
+            } = batch;
+            writeln!(
+                f,
+                "batch      {items} inputs: k = {k}, {rows} rows, {instances} instances"
+            )?;
+        }
         for node in &self.public_nodes {
             writeln!(f, "PUBLIC     the coefficients of node {node}")?;
         }
@@ -190,7 +216,12 @@ fn with_circuit(report: Report, model: &IntegerModel, layout: &Layout) -> Report
 }
 
 /// Makes the bundle with its ONNX file in it, whole or not at all: `infer` runs the float model.
-fn create(output: &Path, parts: BundleParts<'_>, program: Lowered) -> eyre::Result<()> {
+fn create(
+    output: &Path,
+    parts: BundleParts<'_>,
+    program: Lowered,
+    batches: &[Lowered],
+) -> eyre::Result<()> {
     let parent = match output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -202,7 +233,7 @@ fn create(output: &Path, parts: BundleParts<'_>, program: Lowered) -> eyre::Resu
         .tempdir_in(parent);
     let building = building.wrap_err_with(failed)?;
     let whole = building.path().join("bundle");
-    Bundle::create_lowered(&whole, parts, program)?;
+    Bundle::create_batched(&whole, parts, program, batches)?;
     write(&whole.join(FLOAT_MODEL), parts.onnx)?;
     std::fs::rename(&whole, output).wrap_err_with(failed)
 }
@@ -238,8 +269,10 @@ impl CompileArgs {
 
     /// Runs the command.
     pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
-        if self.batch.is_some() {
-            bail!("--batch is not available yet: a proof answers one input");
+        let mut batches = self.batch.clone();
+        batches.sort_unstable();
+        if let Some(twice) = batches.windows(2).find(|two| two[0] == two[1]) {
+            bail!("--batch {} is given twice", twice[0]);
         }
         if self.shape == Some(Shape::Narrow) && (self.private_model || self.private_input) {
             bail!("the narrow shape keeps nothing secret; leave --shape away");
@@ -269,6 +302,12 @@ impl CompileArgs {
         working.now("laying out the circuit");
         let program = compile(&model, self.shape)?;
         let layout = Layout::new(&model, &program);
+        let batches = batches.into_iter().map(|items| {
+            working.now(format!("laying out batches of {items}"));
+            compile_batch(&model, items as usize, program.shape())
+                .wrap_err_with(|| format!("batches of {items} inputs"))
+        });
+        let batches = batches.collect::<eyre::Result<Vec<Lowered>>>()?;
         let report = with_circuit(report, &model, &layout);
         let report_json = serde_json::to_vec_pretty(&report).wrap_err("could not encode")?;
         create(
@@ -281,8 +320,18 @@ impl CompileArgs {
                 report_html: report.to_html().as_bytes(),
             },
             program,
+            &batches,
         )?;
         drop(working);
+        let batch_rows = batches.iter().map(|program| {
+            let layout = Layout::new(&model, program);
+            BatchRows {
+                items: layout.items,
+                k: layout.k,
+                rows: layout.rows,
+                instances: layout.instances,
+            }
+        });
         let nodes = layout.nodes.iter().map(|node| NodeRows {
             name: node.name.clone(),
             rows: node.rows,
@@ -300,6 +349,7 @@ impl CompileArgs {
             instances: layout.instances,
             estimate: Estimate::new(layout.shape == Shape::Narrow, layout.k),
             nodes: nodes.collect(),
+            batches: batch_rows.collect(),
             calibration_rows: report.rows,
             calibration_rows_outside_domain: report.rows_outside_domain,
             public_nodes: (model.public_coefficients().iter())

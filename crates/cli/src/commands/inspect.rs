@@ -68,8 +68,21 @@ fn bundle(path: &Path) -> eyre::Result<Value> {
     let bundle = Bundle::open(path)?;
     let report: Value =
         serde_json::from_slice(&bundle.file("report.json")?).wrap_err("report.json is not JSON")?;
+    let mut batches = Vec::new();
+    for items in bundle.batches() {
+        let layout = bundle.batch_layout(*items)?;
+        batches.push(json!({
+            "items": items,
+            "k": layout.k,
+            "rows": layout.rows,
+            "instances": layout.instances,
+        }));
+    }
     let keys = if bundle.has_keys() {
         let onchain = bundle.onchain()?;
+        for (batch, key) in batches.iter_mut().zip(onchain.batches) {
+            batch["vk_hash"] = json!(key.vk_hash);
+        }
         json!({
             "vk_hash": onchain.vk_hash,
             "route": onchain.route,
@@ -96,6 +109,7 @@ fn bundle(path: &Path) -> eyre::Result<Value> {
             "agreement": field("agreement"),
             "error": field("error"),
         },
+        "batches": batches,
         "keys": keys,
     }))
 }

@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use alloy::primitives::{Address, U256};
 use alloy::providers::Provider;
 use eyre::WrapErr;
 use haloracle_contracts::{BatchKey, IModelRegistry, ModelSpec, statement};
-use haloracle_prover::{Bundle, Keys};
+use haloracle_prover::{Bundle, Keys, compile};
 use serde::Serialize;
 
 use crate::chain::block_on;
@@ -127,8 +128,18 @@ impl ModelVerifyArgs {
         let srs = bundle.srs()?;
         srs.check().wrap_err("the bundle's SRS")?;
         // Whatever keys lie in the bundle, these are the model's.
-        let keys = Keys::generate(bundle.model(), &srs)?;
-        let own = Registration::new(&bundle, keys.verifying_key(), keys.srs())?;
+        let program = compile(bundle.model(), Some(bundle.program().shape()))?;
+        let keys = Keys::generate_for(Arc::clone(bundle.model()), program, &srs)?;
+        let batches = bundle.batches().iter().map(|items| {
+            working.now(format!("generating the key of batches of {items}"));
+            bundle
+                .batch_srs(*items)?
+                .check()
+                .wrap_err("the batches' SRS")?;
+            Ok((*items, bundle.derive_batch_key(*items)?))
+        });
+        let batches = batches.collect::<eyre::Result<Vec<_>>>()?;
+        let own = Registration::with_batches(&bundle, keys.verifying_key(), keys.srs(), &batches)?;
         working.now("asking the registry");
         let (owner, differences) = block_on(async {
             let node = self.node.connect(None).await?;

@@ -1,4 +1,4 @@
-//! `haloracle prove`: one proof, self-verified.
+//! `haloracle prove`: one proof of one answer or a batch of them, self-verified.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,15 +25,21 @@ pub(crate) struct ProveArgs {
     bundle: PathBuf,
     #[command(flatten)]
     input: InputArgs,
-    /// Row of the input file, from 1; may be left out where there is only one
+    /// Row of the input file, from 1; may be left out where there is only one. Of a batch, the
+    /// first row
     #[arg(long, value_name = "N")]
     row: Option<usize>,
-    /// Statement that the proof is bound to: 32 bytes; on chain, request and payee
+    /// Answer up to N rows in one proof, which the bundle was compiled for; the last is repeated
+    /// where there are fewer
+    #[arg(long, value_name = "N")]
+    batch: Option<u32>,
+    /// Statement that the proof is bound to: 32 bytes; on chain, request and payee, or the batch
     #[arg(long, value_name = "HEX", value_parser = word)]
     statement: Option<[u8; 32]>,
-    /// Salt of the commitment to private inputs: 32 random bytes, used for one request
+    /// Salt of the commitment to private inputs: 32 random bytes, used for one request. Of a
+    /// batch, one per row, in order
     #[arg(long, value_name = "HEX", value_parser = word)]
-    salt: Option<[u8; 32]>,
+    salt: Vec<[u8; 32]>,
     /// Hash of the proof's challenges: keccak for contracts, poseidon for aggregation
     #[arg(long, value_name = "HASH", default_value = "keccak", value_parser = transcript)]
     transcript: TranscriptKind,
@@ -56,7 +62,11 @@ fn transcript(text: &str) -> Result<TranscriptKind, String> {
 struct ProveReport {
     proof: PathBuf,
     statement: String,
-    outputs: Vec<Answer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<Vec<Answer>>,
+    /// Outputs of every row of a batch, without those that fill it up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<Vec<Vec<Answer>>>,
     compact_bytes: usize,
     evm_bytes: usize,
     /// Reading and checking the bundle with its keys.
@@ -70,8 +80,13 @@ impl fmt::Display for ProveReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "proof      {}", self.proof.display())?;
         writeln!(f, "statement  {}", self.statement)?;
-        for answer in &self.outputs {
+        for answer in self.outputs.iter().flatten() {
             writeln!(f, "output     {answer}")?;
+        }
+        for (answers, number) in self.items.iter().flatten().zip(1..) {
+            for answer in answers {
+                writeln!(f, "output     {number}: {answer}")?;
+            }
         }
         writeln!(
             f,
@@ -94,22 +109,39 @@ impl ProveArgs {
         let start = Instant::now();
         let working = ui.working("loading keys");
         let bundle = Bundle::open(&self.bundle)?;
-        let row = self.input.row(bundle.model(), self.row)?;
-        let keys = bundle.keys()?;
+        let model = bundle.model();
+        let rows: Vec<Vec<i64>> = match self.batch {
+            None => vec![self.input.row(model, self.row)?.raw],
+            Some(items) => {
+                // Whether there are such batches at all comes first.
+                bundle.batch_verifying_key(items)?;
+                let rows = self.input.some(model, self.row, items as usize)?;
+                rows.into_iter().map(|row| row.raw).collect()
+            }
+        };
+        let needed = if model.privacy.inputs { rows.len() } else { 0 };
+        match (self.salt.len(), needed) {
+            (given, needed) if given == needed => {}
+            (_, 0) => bail!("--salt is for private inputs, this model's are public"),
+            (0, 1) => {
+                bail!("the model's inputs are private: give the salt of their commitment, --salt")
+            }
+            (given, _) => bail!(
+                "{given} salts for {needed} private inputs: give --salt once per row, in order"
+            ),
+        }
+        let keys = match self.batch {
+            None => bundle.keys()?,
+            Some(items) => bundle.batch_keys(items)?,
+        };
         let loaded = start.elapsed();
         working.now("proving");
         let statement = self.statement.unwrap_or_default();
-        let poseidon = self.transcript == TranscriptKind::Poseidon;
-        let proof = match (&self.salt, bundle.model().privacy.inputs) {
-            (salt, private) if poseidon && salt.is_some() == private => {
-                keys.prove_for_aggregation(&row.raw, salt.as_ref(), &statement)?
+        let proof = match self.transcript {
+            TranscriptKind::Keccak => keys.prove_batch(&rows, &self.salt, &statement)?,
+            TranscriptKind::Poseidon => {
+                keys.prove_for_aggregation(&rows, &self.salt, &statement)?
             }
-            (Some(salt), true) => keys.prove_private(&row.raw, salt, &statement)?,
-            (None, false) => keys.prove(&row.raw, &statement)?,
-            (None, true) => {
-                bail!("the model's inputs are private: give the salt of their commitment, --salt")
-            }
-            (Some(_), false) => bail!("--salt is for private inputs, this model's are public"),
         };
         let proved = start.elapsed() - loaded;
         drop(working);
@@ -130,11 +162,20 @@ impl ProveArgs {
         let mut text = text.wrap_err("could not encode")?;
         text.push('\n');
         write(&self.output, text.as_bytes())?;
-        let run = bundle.model().run(&row.raw)?;
+        let answers = rows.iter().map(|raw| {
+            let run = model.run(raw)?;
+            Ok(Answer::all(model, run.outputs()))
+        });
+        let mut answers = answers.collect::<eyre::Result<Vec<_>>>()?;
+        let outputs = match self.batch {
+            None => answers.pop(),
+            Some(_) => None,
+        };
         ui.data(&ProveReport {
             proof: self.output,
             statement: hexed(statement),
-            outputs: Answer::all(bundle.model(), run.outputs()),
+            outputs,
+            items: self.batch.map(|_| answers),
             compact_bytes: compact.len(),
             evm_bytes: proof.evm.len(),
             load_seconds: seconds(loaded),

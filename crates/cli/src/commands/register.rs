@@ -54,6 +54,20 @@ struct RegisterReport {
     vk_hash: String,
     transaction: TxHash,
     gas_used: u64,
+    /// Keys of batches, each stored by a transaction of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    batches: Vec<AddedKey>,
+}
+
+/// A key of batches that was stored.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct AddedKey {
+    /// Items of the batch.
+    pub(crate) items: u16,
+    /// The transaction.
+    pub(crate) transaction: TxHash,
+    /// Its gas.
+    pub(crate) gas_used: u64,
 }
 
 impl fmt::Display for RegisterReport {
@@ -62,12 +76,21 @@ impl fmt::Display for RegisterReport {
         writeln!(f, "owner        {}", self.owner)?;
         writeln!(f, "vk hash      {}", self.vk_hash)?;
         writeln!(f, "transaction  {}", self.transaction)?;
-        writeln!(f, "gas          {}", self.gas_used)
+        writeln!(f, "gas          {}", self.gas_used)?;
+        for key in &self.batches {
+            let AddedKey {
+                items,
+                transaction,
+                gas_used,
+            } = key;
+            writeln!(f, "batch of {items:<3} {transaction}, gas {gas_used}")?;
+        }
+        Ok(())
     }
 }
 
 /// What registering took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Registered {
     /// The model's id.
     pub(crate) id: U256,
@@ -75,9 +98,11 @@ pub(crate) struct Registered {
     pub(crate) transaction: TxHash,
     /// Its gas.
     pub(crate) gas_used: u64,
+    /// The batches' keys.
+    pub(crate) batches: Vec<AddedKey>,
 }
 
-/// Registers the model of a bundle for `owner`, who signs.
+/// Registers the model of a bundle and stores the keys of its batches; `owner` signs.
 pub(crate) async fn register(
     node: &Node,
     contracts: &Contracts,
@@ -104,10 +129,22 @@ pub(crate) async fn register(
         held == owner,
         "the registry says that {held} owns the model, not {owner}"
     );
+    let mut batches = Vec::new();
+    let keys = spec.batchKeys.iter().zip(&registration.batches);
+    for (index, (key, data)) in keys.enumerate() {
+        let call = registry.addBatchKey(id, spec.clone(), U256::from(index), data.clone().into());
+        let receipt = send("storing a key of batches", call).await?;
+        batches.push(AddedKey {
+            items: key.items,
+            transaction: receipt.transaction_hash,
+            gas_used: receipt.gas_used,
+        });
+    }
     Ok(Registered {
         id,
         transaction: receipt.transaction_hash,
         gas_used: receipt.gas_used,
+        batches,
     })
 }
 
@@ -143,6 +180,7 @@ impl RegisterArgs {
                 vk_hash: registration.spec.vkHash.to_string(),
                 transaction: registered.transaction,
                 gas_used: registered.gas_used,
+                batches: registered.batches,
             })?;
             Ok(Exit::Yes)
         })

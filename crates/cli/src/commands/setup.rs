@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use haloracle_prover::onchain::BatchKey;
 use haloracle_prover::{Bundle, Srs};
 use serde::Serialize;
 
@@ -27,9 +28,31 @@ struct SetupReport {
     k: u32,
     instances: usize,
     vk_hash: String,
+    /// Keys of proofs that answer several inputs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    batches: Vec<BatchReport>,
     srs_hash: String,
     srs_unsafe: bool,
     seconds: f64,
+}
+
+#[derive(Serialize)]
+struct BatchReport {
+    items: u32,
+    k: u32,
+    instances: usize,
+    vk_hash: String,
+}
+
+impl From<BatchKey> for BatchReport {
+    fn from(key: BatchKey) -> Self {
+        Self {
+            items: key.items,
+            k: key.k,
+            instances: key.instances,
+            vk_hash: key.vk_hash,
+        }
+    }
 }
 
 impl fmt::Display for SetupReport {
@@ -38,6 +61,12 @@ impl fmt::Display for SetupReport {
         writeln!(f, "k            {}", self.k)?;
         writeln!(f, "instances    {}", self.instances)?;
         writeln!(f, "vk hash      {}", self.vk_hash)?;
+        for batch in &self.batches {
+            let BatchReport {
+                items, k, vk_hash, ..
+            } = batch;
+            writeln!(f, "batch of {items:<3} {vk_hash}, k = {k}")?;
+        }
         let secret = if self.srs_unsafe {
             "  UNSAFE, development only"
         } else {
@@ -54,12 +83,14 @@ impl SetupArgs {
         let start = Instant::now();
         let mut bundle = Bundle::open(&self.bundle)?;
         let working = ui.working("reading and checking the SRS");
-        let srs = Srs::read(&self.srs)?.truncate(bundle.program().k())?;
+        let srs = Srs::read(&self.srs)?.truncate(bundle.largest_k()?)?;
         srs.check()?;
         working.now("generating keys");
         let keys = bundle.setup(&srs)?;
         drop(working);
+        let batches = bundle.onchain()?.batches.into_iter();
         ui.data(&SetupReport {
+            batches: batches.map(BatchReport::from).collect(),
             k: keys.verifying_key().k(),
             instances: keys.verifying_key().instances(),
             vk_hash: hexed(keys.verifying_key().hash()),

@@ -56,6 +56,7 @@ struct Sizes {
     shape: Shape,
     proof_bytes: usize,
     vk_bytes: usize,
+    multiplications: usize,
 }
 
 impl fmt::Display for SolidityReport {
@@ -72,10 +73,11 @@ impl fmt::Display for SolidityReport {
         for sizes in &self.sizes {
             writeln!(
                 f,
-                "{:9} proof {} bytes, key data {} bytes",
+                "{:9} proof {} bytes, key data {} bytes, {} curve multiplications",
                 sizes.shape.name(),
                 sizes.proof_bytes,
-                sizes.vk_bytes
+                sizes.vk_bytes,
+                sizes.multiplications
             )?;
         }
         Ok(())
@@ -87,6 +89,7 @@ impl SolidityArgs {
     pub(crate) fn run(self, ui: Ui) -> eyre::Result<Exit> {
         let mut files: Vec<(String, Vec<u8>)> = Vec::new();
         let mut shapes = Shape::ALL.to_vec();
+        let mut key_data = None;
         let srs = match (&self.bundle, &self.srs) {
             (Some(bundle), _) => {
                 let bundle = Bundle::open(bundle)?;
@@ -95,6 +98,7 @@ impl SolidityArgs {
                 let data = key.to_data();
                 files.push(("vk.hex".into(), line(&data)));
                 files.push(("vk-code.hex".into(), line(&vk_code(&data))));
+                key_data = Some(data);
                 files.push(("onchain.json".into(), bundle.file("onchain.json")?));
                 bundle.srs()?
             }
@@ -121,6 +125,11 @@ impl SolidityArgs {
                 shape,
                 proof_bytes: verifier.proof_len(),
                 vk_bytes: verifier.vk_len(),
+                // A model that leaves fixed columns unused takes fewer than its shape.
+                multiplications: match &key_data {
+                    Some(data) => verifier.multiplications_for(data),
+                    None => verifier.multiplications(),
+                },
             });
         }
         for (name, content) in &files {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use eyre::{WrapErr, ensure, eyre};
 use haloracle_model::IntegerModel;
 use haloracle_model::integer::{STATUS_OK, STATUS_OUT_OF_DOMAIN};
+use haloracle_model::words::Word;
 use haloracle_prover::shape::check_environment;
 use haloracle_prover::{Bundle, Proof, Srs, VerifyingKey, verify};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,18 @@ struct VerifyReport {
     valid: bool,
     problem: Option<String>,
     statement: Option<String>,
+    /// What a proof of one answer says.
+    #[serde(flatten)]
+    answer: Option<ItemReport>,
+    /// What a proof of several answers says, one by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<Vec<ItemReport>>,
+    seconds: f64,
+}
+
+/// One answer.
+#[derive(Default, Serialize)]
+struct ItemReport {
     /// Raw public input.
     #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<Vec<i64>>,
@@ -41,7 +54,6 @@ struct VerifyReport {
     status: Option<u64>,
     /// Absent unless the status is 0.
     outputs: Option<Vec<Answer>>,
-    seconds: f64,
 }
 
 impl fmt::Display for VerifyReport {
@@ -53,6 +65,18 @@ impl fmt::Display for VerifyReport {
         if let Some(statement) = &self.statement {
             writeln!(f, "statement  {statement}")?;
         }
+        if let Some(answer) = &self.answer {
+            write!(f, "{answer}")?;
+        }
+        for (item, number) in self.items.iter().flatten().zip(1..) {
+            write!(f, "item       {number}\n{item}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ItemReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(input) = &self.input {
             writeln!(f, "raw input  {input:?}")?;
         }
@@ -72,6 +96,22 @@ impl fmt::Display for VerifyReport {
     }
 }
 
+impl ItemReport {
+    fn new(model: &IntegerModel, item: Item) -> Self {
+        let (input, input_commitment) = match item.input {
+            Asked::Raw(raw) => (Some(raw), None),
+            Asked::Commitment(commitment) => (None, Some(hexed(commitment))),
+        };
+        let answered = item.status == STATUS_OK;
+        Self {
+            input,
+            input_commitment,
+            status: Some(item.status),
+            outputs: answered.then(|| Answer::all(model, &item.outputs)),
+        }
+    }
+}
+
 /// The file's outer form; what is inside is the verifier's to judge.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +124,11 @@ struct ProofFile {
 /// What a valid proof says.
 struct Claim {
     statement: [u8; 32],
+    items: Vec<Item>,
+}
+
+/// One answer of a proof.
+struct Item {
     input: Asked,
     status: u64,
     outputs: Vec<u64>,
@@ -134,6 +179,37 @@ fn judge(
         }
         words = rest;
     }
+    let items = words
+        .chunks(item_words(model))
+        .map(|words| item(model, words));
+    let items = items.collect::<Result<_, String>>()?;
+    let mut statement = [0; 32];
+    statement[..16].copy_from_slice(&tag[0][16..]);
+    statement[16..].copy_from_slice(&tag[1][16..]);
+    Ok(Claim { statement, items })
+}
+
+/// Public words of one answer.
+fn item_words(model: &IntegerModel) -> usize {
+    let input = match model.privacy.inputs {
+        true => 1,
+        false => model.input_words(),
+    };
+    input + model.output_words()
+}
+
+/// How many answers a proof with so many instances is about; 1 if its count is no batch's of the
+/// bundle, for the verifier to refuse.
+fn items_of(bundle: &Bundle, instances: usize) -> u32 {
+    let model = bundle.model();
+    let all = 2 + usize::from(model.privacy.weights);
+    let batches = bundle.batches().iter().copied();
+    let mut batches = batches.filter(|n| all + *n as usize * item_words(model) == instances);
+    batches.next().unwrap_or(1)
+}
+
+/// What the words of one answer say.
+fn item(model: &IntegerModel, words: &[Word]) -> Result<Item, String> {
     let (input, output) = match (model.privacy.inputs, words.split_first()) {
         (true, Some((commitment, output))) => (Asked::Commitment(*commitment), output),
         _ => {
@@ -153,11 +229,7 @@ fn judge(
         STATUS_OUT_OF_DOMAIN if model.privacy.inputs => outputs.clear(),
         _ => return Err(format!("status {status}: not an answer")),
     }
-    let mut statement = [0; 32];
-    statement[..16].copy_from_slice(&tag[0][16..]);
-    statement[16..].copy_from_slice(&tag[1][16..]);
-    Ok(Claim {
-        statement,
+    Ok(Item {
         input,
         status,
         outputs,
@@ -170,8 +242,13 @@ impl VerifyArgs {
         let bundle = Bundle::open(&self.bundle)?;
         // A verdict under another environment or under another model's key would be none.
         check_environment()?;
-        let (srs, key) = (bundle.srs()?, bundle.check_key()?);
         let proof = read_proof(&self.proof)?;
+        let instances = proof.as_ref().map_or(0, |proof| proof.instances.len());
+        let count = items_of(&bundle, instances);
+        let (srs, key) = match count {
+            1 => (bundle.srs()?, bundle.check_key()?),
+            _ => (bundle.batch_srs(count)?, bundle.check_batch_key(count)?),
+        };
         let model = bundle.model();
         let weights = match model.privacy.weights {
             true => Some(bundle.model_commitment()?),
@@ -185,20 +262,25 @@ impl VerifyArgs {
             Err(problem) => (None, Some(problem)),
         };
         let valid = claim.is_some();
-        let (input, input_commitment) = match claim.as_ref().map(|claim| &claim.input) {
-            Some(Asked::Raw(raw)) => (Some(raw.clone()), None),
-            Some(Asked::Commitment(commitment)) => (None, Some(hexed(commitment))),
-            None => (None, None),
+        let statement = claim.as_ref().map(|claim| hexed(claim.statement));
+        let items = claim.map(|claim| {
+            let items = claim.items.into_iter();
+            items.map(|item| ItemReport::new(model, item)).collect()
+        });
+        let (answer, items): (_, Option<Vec<ItemReport>>) = match count {
+            1 => (
+                items.and_then(|mut items: Vec<ItemReport>| items.pop()),
+                None,
+            ),
+            _ => (None, items),
         };
-        let answered = claim.as_ref().filter(|claim| claim.status == STATUS_OK);
         ui.data(&VerifyReport {
             valid,
             problem,
-            statement: claim.as_ref().map(|claim| hexed(claim.statement)),
-            input,
-            input_commitment,
-            status: claim.as_ref().map(|claim| claim.status),
-            outputs: answered.map(|claim| Answer::all(model, &claim.outputs)),
+            statement,
+            // A verdict of one answer has its fields, if only as null.
+            answer: (count == 1).then(|| answer.unwrap_or_default()),
+            items,
             seconds,
         })?;
         Ok(Exit::from_verdict(valid))

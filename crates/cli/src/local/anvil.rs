@@ -50,9 +50,23 @@ fn program(checkout: &Checkout) -> eyre::Result<PathBuf> {
 impl Anvil {
     /// Starts a node; `port` 0 takes a free one.
     pub(crate) fn start(checkout: &Checkout, port: u16, more: &[&str]) -> eyre::Result<Self> {
+        Self::spawn(checkout, port, "cancun", more)
+    }
+
+    /// Starts an OP-stack node under `hardfork` on a free port.
+    pub(crate) fn start_optimism(
+        checkout: &Checkout,
+        hardfork: &str,
+        more: &[&str],
+    ) -> eyre::Result<Self> {
+        let network = [&["--network", "optimism"], more].concat();
+        Self::spawn(checkout, 0, hardfork, &network)
+    }
+
+    fn spawn(checkout: &Checkout, port: u16, hardfork: &str, more: &[&str]) -> eyre::Result<Self> {
         let mut command = Command::new(program(checkout)?);
         command
-            .args(["--port", &port.to_string(), "--hardfork", "cancun"])
+            .args(["--port", &port.to_string(), "--hardfork", hardfork])
             .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null());

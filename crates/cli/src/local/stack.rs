@@ -10,7 +10,7 @@ use crate::chain::contracts::{Contracts, Deployment};
 use crate::chain::deploy::{Plan, deploy};
 use crate::chain::node::Node;
 use crate::chain::spec::Registration;
-use crate::checkout::{Checkout, Compiled, DEV_K, KnownModel, dev_srs};
+use crate::checkout::{Checkout, Compiled, KnownModel};
 use crate::commands::register::register;
 use crate::ui::Working;
 
@@ -38,6 +38,8 @@ pub(crate) struct Stack {
     pub(crate) compiled: Compiled,
     /// Its id.
     pub(crate) model_id: U256,
+    /// Rows that the model was calibrated on.
+    pub(crate) calibration: PathBuf,
     bundle: PathBuf,
 }
 
@@ -49,9 +51,21 @@ impl Stack {
         anvil: Anvil,
         working: &Working,
     ) -> eyre::Result<Self> {
+        Self::build_with(checkout, dir, anvil, &[], working).await
+    }
+
+    /// [`Self::build`] with keys for batches of so many items.
+    pub(crate) async fn build_with(
+        checkout: &Checkout,
+        dir: &Path,
+        anvil: Anvil,
+        batches: &[u32],
+        working: &Working,
+    ) -> eyre::Result<Self> {
         working.now("compiling the credit-risk model");
         let bundle = dir.join("credit_risk");
-        let compiled = KnownModel::CREDIT_RISK.compile(checkout, &dev_srs(DEV_K)?, &bundle)?;
+        let model = KnownModel::CREDIT_RISK;
+        let compiled = model.compile_batched(checkout, &bundle, batches)?;
         working.now("deploying the contracts");
         let key = DEPLOYER.signer()?;
         let deployer = key.address();
@@ -62,7 +76,8 @@ impl Stack {
             deployer,
             owner: deployer,
             guardian: deployer,
-            allow_unsafe: false,
+            // Our own node: nothing there is worth a forgery.
+            allow_unsafe: true,
         };
         let (deployment, _) = deploy(&node, plan).await?;
         let contracts = Contracts::of_hub(&node, deployment.hub, deployment.from_block).await?;
@@ -83,6 +98,7 @@ impl Stack {
             deployment,
             compiled,
             model_id,
+            calibration: model.calibration(checkout),
             bundle,
         })
     }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// Inputs are in order channel, row, column; outputs in order filter, row, column. Taps outside
 /// the image contribute nothing: what padding with a real zero adds is part of the bias, which
-/// is therefore given per output.
+/// is therefore given per output. Of several images each has its inputs and outputs behind those
+/// of the image before, under the same weights and biases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conv {
     /// Input channels.
@@ -27,10 +28,21 @@ pub struct Conv {
     pub pads: [u32; 4],
     /// Filters and channels are split into this many independent groups.
     pub groups: u32,
+    /// Independent images.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub items: u32,
     /// Order filter, channel of its group, kernel row, kernel column.
     pub weights: Vec<i64>,
-    /// One per output.
+    /// One per output of an image.
     pub bias: Vec<i64>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(items: &u32) -> bool {
+    *items == 1
 }
 
 /// One term of an output: input position and index of its weight.
@@ -78,15 +90,25 @@ impl Conv {
         ]
     }
 
-    /// Number of outputs.
-    pub fn outputs(&self) -> usize {
+    /// Number of outputs of one image.
+    pub fn item_outputs(&self) -> usize {
         let [rows, columns] = self.output_size();
         self.filters as usize * rows as usize * columns as usize
     }
 
+    /// Number of inputs of one image.
+    pub fn item_inputs(&self) -> usize {
+        self.channels as usize * self.height as usize * self.width as usize
+    }
+
+    /// Number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.items as usize * self.item_outputs()
+    }
+
     /// Number of inputs.
     pub fn inputs(&self) -> usize {
-        self.channels as usize * self.height as usize * self.width as usize
+        self.items as usize * self.item_inputs()
     }
 
     /// Number of weights that the shape asks for.
@@ -101,6 +123,8 @@ impl Conv {
     /// The taps of one output that lie inside the image.
     pub fn taps(&self, output: usize) -> impl Iterator<Item = Tap> + '_ {
         let [rows, columns] = self.output_size().map(|v| v as usize);
+        let first = output / self.item_outputs() * self.item_inputs();
+        let output = output % self.item_outputs();
         let filter = output / (rows * columns);
         let (row, column) = (output / columns % rows, output % columns);
         let channels = (self.channels / self.groups) as usize;
@@ -115,7 +139,7 @@ impl Conv {
                     let weight =
                         ((filter * channels + channel) * kernel_rows + ky) * kernel_columns + kx;
                     Some(Tap {
-                        input: (plane * self.height as usize + y) * self.width as usize + x,
+                        input: first + (plane * self.height as usize + y) * self.width as usize + x,
                         weight,
                     })
                 })
@@ -126,6 +150,20 @@ impl Conv {
     /// Calls `run` with every term of every output, as runs along rows of outputs, filter by
     /// filter. The fast way through a convolution; [`Self::taps`] are the same terms by output.
     pub fn spans(&self, mut run: impl FnMut(Span)) {
+        let (inputs, outputs) = (self.item_inputs(), self.item_outputs());
+        for item in 0..self.items as usize {
+            self.item_spans(|span| {
+                run(Span {
+                    output: item * outputs + span.output,
+                    input: item * inputs + span.input,
+                    ..span
+                });
+            });
+        }
+    }
+
+    /// [`Self::spans`] of the first image.
+    fn item_spans(&self, mut run: impl FnMut(Span)) {
         let [rows, columns] = self.output_size().map(|v| v as usize);
         let channels = (self.channels / self.groups) as usize;
         let per_group = (self.filters / self.groups) as usize;

@@ -13,6 +13,7 @@
 //!
 //! Every raw input inside the box has exactly one answer; nothing else has any.
 
+mod batch;
 mod build;
 mod conv;
 mod private;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::error::ModelError;
 use crate::words;
+pub use batch::Batch;
 pub use build::{ChainModel, Dense};
 pub use conv::{Conv, Span, Tap};
 pub use private::{BIAS_LIMBS, NodeParameters, PLAIN_COEFFICIENTS, Privacy, STATUS_OUT_OF_DOMAIN};

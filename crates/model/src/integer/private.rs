@@ -114,7 +114,7 @@ impl IntegerModel {
                     flat.for_each(|w| push(*w, parameters.limbs));
                 }
                 Op::Conv(conv) => {
-                    let plane = conv.outputs() / conv.filters as usize;
+                    let plane = conv.item_outputs() / conv.filters as usize;
                     let biases = conv.bias.iter().step_by(plane);
                     biases.for_each(|b| push(*b, BIAS_LIMBS));
                     conv.weights.iter().for_each(|w| push(*w, parameters.limbs));
@@ -172,7 +172,7 @@ impl IntegerModel {
             let biases: &[i64] = match &node.op {
                 Op::Dense { bias, .. } => bias,
                 Op::Conv(conv) => {
-                    let plane = conv.outputs() / conv.filters as usize;
+                    let plane = conv.item_outputs() / conv.filters as usize;
                     let even = conv
                         .bias
                         .chunks(plane)

@@ -178,7 +178,9 @@ impl Conv {
         let steps = [self.kernel, self.stride, self.dilation];
         let all = sizes.iter().chain(steps.iter().flatten());
         // Factors below 2^16 keep every product inside 64 bits.
-        if all.chain([&self.groups]).any(|v| *v == 0 || *v >= 1 << 16)
+        if all
+            .chain([&self.groups, &self.items])
+            .any(|v| *v == 0 || *v >= 1 << 16)
             || self.pads.iter().any(|v| *v >= 1 << 16)
         {
             return Err("a size is 0 or above 65,535".into());
@@ -195,7 +197,7 @@ impl Conv {
         let counts = [
             ("inputs", inputs, self.inputs()),
             ("weights", self.weights.len(), self.weight_count()),
-            ("biases", self.bias.len(), self.outputs()),
+            ("biases", self.bias.len(), self.item_outputs()),
         ];
         match counts.iter().find(|(_, got, wanted)| got != wanted) {
             Some((what, got, wanted)) => Err(format!("{got} {what} instead of {wanted}")),

@@ -40,7 +40,7 @@ impl LinearView<'_> {
     pub fn bias(&self, unit: usize) -> i64 {
         match self.op {
             Op::Dense { bias, .. } => bias[unit],
-            Op::Conv(conv) => conv.bias[unit],
+            Op::Conv(conv) => conv.bias[unit % conv.bias.len()],
             Op::Sparse { units } | Op::Digits { units, .. } => units[unit].bias,
             Op::Table(_) | Op::Max { .. } | Op::Trees(_) => 0,
         }
@@ -112,7 +112,7 @@ impl LinearView<'_> {
             }
             Op::Conv(conv) => {
                 let x: Vec<i64> = x.iter().map(|x| i64::from(*x)).collect();
-                let mut sums = conv.bias.clone();
+                let mut sums = conv.bias.repeat(conv.items as usize);
                 conv.spans(|span| {
                     let weight = conv.weights[span.weight];
                     let outputs = sums[span.output..span.output + span.count].iter_mut();
@@ -131,7 +131,8 @@ impl LinearView<'_> {
             return (0..self.units()).map(|u| self.bounds(u, x)).collect();
         };
         let biases = conv.bias.iter().map(|bias| i128::from(*bias));
-        let mut sums: Vec<(i128, i128)> = biases.map(|bias| (bias, bias)).collect();
+        let sums: Vec<(i128, i128)> = biases.map(|bias| (bias, bias)).collect();
+        let mut sums = sums.repeat(conv.items as usize);
         conv.spans(|span| {
             let weight = i128::from(conv.weights[span.weight]);
             let outputs = sums[span.output..span.output + span.count].iter_mut();
@@ -150,7 +151,8 @@ impl LinearView<'_> {
         let max = i128::from(max);
         let magnitude = |c: i64| i128::from(c).abs();
         if let Op::Conv(conv) = self.op {
-            let mut sums: Vec<i128> = conv.bias.iter().map(|bias| magnitude(*bias)).collect();
+            let sums: Vec<i128> = conv.bias.iter().map(|bias| magnitude(*bias)).collect();
+            let mut sums = sums.repeat(conv.items as usize);
             conv.spans(|span| {
                 let most = magnitude(conv.weights[span.weight]) * max;
                 let outputs = &mut sums[span.output..span.output + span.count];

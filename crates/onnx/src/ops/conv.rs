@@ -129,6 +129,7 @@ pub(super) fn convolve(
         dilation: small(window.dilation),
         pads: [top, left, bottom, right],
         groups: groups as u32,
+        items: 1,
         weights: Vec::new(),
         bias: Vec::new(),
     };

@@ -175,6 +175,7 @@ pub(super) fn pointwise(channels: usize, positions: usize, filters: usize) -> Co
         dilation: [1, 1],
         pads: [0; 4],
         groups: 1,
+        items: 1,
         weights: Vec::new(),
         bias: Vec::new(),
     }

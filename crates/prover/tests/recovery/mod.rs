@@ -198,7 +198,7 @@ pub fn weights(model: &IntegerModel, program: &Lowered, columns: &[Vec<Fr>]) -> 
         Lowered::Narrow(program) => {
             use haloracle_circuit::program::Source;
             for (row, content) in program.rows.iter().enumerate() {
-                if let Source::Unit { layer, unit } = content.source {
+                if let Source::Unit { layer, unit, .. } = content.source {
                     layers[layer].1[unit] = number(columns[0][row]);
                 }
                 let Source::Copy { row: from } = content.source else {

@@ -5,7 +5,8 @@
 //! is a shift by `q`, and with data at `σ^(v pitch + …)` and taps at `σ^((q_max − q) pitch + …)`
 //! output `i` collects at `σ^((i + q_max) pitch + …)`. Columns likewise, inside a pitch. All pairs
 //! of data and taps are enumerated here: those that meet at an output's position must be terms of
-//! that output, and all of them.
+//! that output, and all of them. Each image of several has a span of positions of its own, long
+//! enough for its whole product, so nothing of one image meets another's outputs.
 
 use std::collections::HashMap;
 
@@ -104,8 +105,8 @@ impl Layout {
             .find_map(|pitch| Self::with_pitch(conv, pitch))
     }
 
-    /// Whether each position is an output's.
-    pub(super) fn used(&self) -> impl Iterator<Item = bool> + '_ {
+    /// Whether each position is an output's; the same for every image.
+    pub(super) fn used(&self) -> impl Iterator<Item = bool> + Clone + '_ {
         self.outputs.iter().map(Option::is_some)
     }
 
@@ -187,7 +188,7 @@ impl Walk<'_> {
         let saturates = self.saturating(node)?;
         let pack = self.packed(node, &saturates)?;
         let filters = conv.filters as usize;
-        let plane = conv.outputs() / filters;
+        let plane = conv.item_outputs() / filters;
         if self.is_matrix(node, pack, saturates.len(), plane) {
             return self.dense(node);
         }
@@ -211,8 +212,9 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The positions of a convolution, highest first: claims where an output is, else a free
-    /// cell per exponent that the product reaches. Returns each position's power of σ.
+    /// The positions of a convolution, highest first and the last image's before all others':
+    /// claims where an output is, else a free cell per exponent that the product reaches. Returns
+    /// each position's power of σ.
     pub(super) fn places(
         &mut self,
         node: usize,
@@ -222,15 +224,19 @@ impl Walk<'_> {
         saturates: &[bool],
     ) -> Result<Vec<Fr>, AuditError> {
         let filters = conv.filters as usize;
-        let plane = conv.outputs() / filters;
+        let outputs = conv.item_outputs();
+        let plane = outputs / filters;
         let groups = pack.exponents.div_ceil(CELLS);
         let exponents = powers(self.point.rho, groups * CELLS);
-        let mut places = vec![Fr::ZERO; layout.outputs.len()];
-        for (at, place) in places.iter_mut().enumerate().rev() {
+        let span = layout.outputs.len();
+        let mut places = vec![Fr::ZERO; conv.items as usize * span];
+        for (place, power) in places.iter_mut().enumerate().rev() {
+            let (item, at) = (place / span, place % span);
             let position = self.position()?;
-            *place = position.power;
+            *power = position.power;
             if let Some(output) = layout.outputs[at] {
-                let unit = |f: usize| (f < filters).then_some(f * plane + output);
+                let first = item * outputs + output;
+                let unit = |f: usize| (f < filters).then_some(first + f * plane);
                 self.claims(node, position, pack, &unit, saturates)?;
             } else if layout.reached[at] {
                 for group in (0..groups).rev() {
@@ -291,13 +297,17 @@ impl Walk<'_> {
                 terms.push((tap, datum, at));
             }
         });
+        let span = layout.outputs.len();
         for channel in 0..conv.channels as usize {
-            let x: Vec<Fr> = (0..plane)
-                .map(|datum| self.input(node, channel * plane + datum))
-                .collect();
             let mut met = vec![Fr::ZERO; taps];
-            for (tap, datum, at) in &terms {
-                met[*tap] += places.positions[*at] * x[*datum];
+            for item in 0..conv.items as usize {
+                let first = item * conv.item_inputs() + channel * plane;
+                let x: Vec<Fr> = (0..plane)
+                    .map(|datum| self.input(node, first + datum))
+                    .collect();
+                for (tap, datum, at) in &terms {
+                    met[*tap] += places.positions[item * span + at] * x[*datum];
+                }
             }
             let group = channel / per_group;
             for (tap, met) in met.iter().enumerate() {

@@ -4,6 +4,8 @@
 //! audited by other code, which sees only fixed cells, copies and public cells, and takes the
 //! program's lists (homes, packings) as claims to be checked:
 //!
+//! 0. [`items`] compares the graph of a batch with the model, item by item; what follows is about
+//!    the graph.
 //! 1. [`walk`] goes through the model and claims every row that is bound in a special way: free
 //!    cells, negative parts, maxima, tuples, paths of trees. What is left must be plain, so each
 //!    flag stands exactly where the model wants it.
@@ -21,6 +23,7 @@
 mod bounds;
 mod conv;
 mod evaluate;
+mod items;
 mod linear;
 mod local;
 mod point;
@@ -34,7 +37,7 @@ mod walk;
 mod wiring;
 mod words;
 
-use haloracle_model::IntegerModel;
+use haloracle_model::{Batch, IntegerModel};
 
 use super::circuit::unusable_rows;
 use super::config::CELLS;
@@ -62,16 +65,42 @@ fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), AuditError
 /// # Errors
 /// The first difference, with its row, node or position of the linear check.
 pub fn audit(model: &IntegerModel, program: &Program) -> Result<(), AuditError> {
+    audit_batch(model, 1, program)
+}
+
+/// Compares `program` with `items` runs of `model`, each with inputs, values and outputs of its
+/// own.
+///
+/// # Errors
+/// The first difference, with its row, node or position of the linear check.
+pub fn audit_batch(
+    model: &IntegerModel,
+    items: usize,
+    program: &Program,
+) -> Result<(), AuditError> {
     let refused = |error: haloracle_model::ModelError| AuditError(error.to_string());
     model.validate().map_err(refused)?;
-    let bounds = model.bounds().map_err(refused)?;
-    sizes(model, program)?;
+    let batch = Batch::new(model, items).map_err(refused)?;
+    audit_graph(&batch, program)
+}
+
+/// Compares `program` with the graph of a batch, and the graph with the model.
+///
+/// # Errors
+/// The first difference.
+pub fn audit_graph(batch: &Batch<'_>, program: &Program) -> Result<(), AuditError> {
+    let refused = |error: haloracle_model::ModelError| AuditError(error.to_string());
+    items::compare(batch)?;
+    let graph = batch.graph();
+    graph.validate().map_err(refused)?;
+    let bounds = graph.bounds().map_err(refused)?;
+    sizes(batch, program)?;
     let wiring = Wiring::new(program)?;
     let point = Point::new(program, &wiring);
-    let mut walk = Walk::new(model, program, &bounds, &wiring, &point);
+    let mut walk = Walk::new(batch, program, &bounds, &wiring, &point);
     walk.model()?;
     let walked = walk.finish()?;
-    tables::entries(model, program, &walked.features)?;
+    tables::entries(graph, program, &walked.features)?;
     roles::compare(program, &walked.roles, walked.one)?;
     reads::content(program, &wiring)?;
     reads::cells(program, &wiring, &walked.owners)?;
@@ -83,7 +112,8 @@ pub fn audit(model: &IntegerModel, program: &Program) -> Result<(), AuditError> 
 }
 
 /// The program's numbers are the model's, and everything it points at exists.
-fn sizes(model: &IntegerModel, program: &Program) -> Result<(), AuditError> {
+fn sizes(batch: &Batch<'_>, program: &Program) -> Result<(), AuditError> {
+    let (item, model) = (batch.item(), batch.graph());
     let fail = |what: &str| {
         Err(AuditError(format!(
             "the program's {what} is not the model's"
@@ -100,12 +130,15 @@ fn sizes(model: &IntegerModel, program: &Program) -> Result<(), AuditError> {
     if program.digit_bits != model.digit_bits {
         return fail("digit width");
     }
-    let inputs = match model.privacy.inputs {
+    if program.items != batch.items() {
+        return fail("number of items");
+    }
+    let inputs = match item.privacy.inputs {
         true => 1,
-        false => model.input_words(),
+        false => item.input_words(),
     };
-    let weights = usize::from(model.privacy.weights);
-    if program.instances != 2 + weights + inputs + model.output_words()
+    let weights = usize::from(item.privacy.weights);
+    if program.instances != 2 + weights + batch.items() * (inputs + item.output_words())
         || program.input_words != inputs
     {
         return fail("number of instances");

@@ -119,7 +119,7 @@ impl Walk<'_> {
         let count = conv.weights.len();
         let weights = self.numbers(count, parameters.limbs, |at| parameters.weight(at))?;
         let packed: Fr = biases.iter().zip(&scales).map(|(b, s)| *b * s).sum();
-        let used = places.iter().zip(layout.used());
+        let used = places.iter().zip(layout.used().cycle());
         let used: Fr = used.filter(|(_, used)| *used).map(|(p, _)| *p).sum();
         self.prescribed += self.one() * packed * used;
         self.products(

@@ -35,6 +35,7 @@ impl Tags {
             trees: BTreeMap::new(),
         };
         let mut known: BTreeMap<&[u32], u32> = BTreeMap::new();
+        let mut first: Vec<usize> = Vec::new();
         let mut numbers = 1..;
         let mut next = || numbers.next().unwrap_or(0);
         for (number, node) in model.nodes.iter().enumerate() {
@@ -46,6 +47,17 @@ impl Tags {
                 Op::Trees(trees) => {
                     let chunks = (trees.limbs as usize).div_ceil(TREE_LIMBS);
                     let value = next();
+                    // Equal trees share all but the tag of their ranks.
+                    let equal = |other: &&usize| model.nodes[**other].op == node.op;
+                    let shared = first
+                        .iter()
+                        .find(equal)
+                        .and_then(|other| tags.trees.get(other));
+                    if let Some(shared) = shared.cloned() {
+                        tags.trees.insert(number, TreeTags { value, ..shared });
+                        continue;
+                    }
+                    first.push(number);
                     let features = trees.features.iter().map(|_| [next(), next()]).collect();
                     let trees = trees.trees.iter();
                     let trees = trees

@@ -1,7 +1,7 @@
 //! Goes through the model in order and claims the rows that belong to it.
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use haloracle_model::{IntegerModel, NodeBounds, Op};
+use haloracle_model::{Batch, IntegerModel, NodeBounds, Op};
 
 use super::point::{Point, ZERO};
 use super::roles::Role;
@@ -71,6 +71,8 @@ impl Queue {
 
 /// State of the walk.
 pub(super) struct Walk<'a> {
+    pub(super) batch: &'a Batch<'a>,
+    /// The graph of all items.
     pub(super) model: &'a IntegerModel,
     pub(super) program: &'a Program,
     pub(super) bounds: &'a [NodeBounds],
@@ -112,13 +114,15 @@ pub(super) struct Walked {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(
-        model: &'a IntegerModel,
+        batch: &'a Batch<'a>,
         program: &'a Program,
         bounds: &'a [NodeBounds],
         wiring: &'a Wiring,
         point: &'a Point,
     ) -> Self {
+        let model = batch.graph();
         Self {
+            batch,
             model,
             program,
             bounds,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use haloracle_model::{IntegerModel, words};
+use haloracle_model::{Batch, words};
 
 use super::walk::{Position, Walk};
 use super::wiring::cell;
@@ -33,24 +33,32 @@ fn slots(slots: &[Vec<usize>], width: u32, bits: u32) -> Vec<Vec<Digit>> {
     slots.chunks(per_word).map(word).collect()
 }
 
-/// The digits of every input word.
-fn inputs(model: &IntegerModel) -> Vec<Vec<Digit>> {
-    let wires: Vec<usize> = (0..model.input_wires()).collect();
-    let features: Vec<Vec<usize>> = wires
+/// An item's input wires in the graph, in order.
+fn input_wires(batch: &Batch<'_>, item: usize) -> Vec<usize> {
+    let wires = 0..batch.item().input_wires() as u32;
+    wires.map(|wire| batch.wire(item, wire) as usize).collect()
+}
+
+/// The digits of every input word of an item.
+fn inputs(batch: &Batch<'_>, item: usize) -> Vec<Vec<Digit>> {
+    let model = batch.item();
+    let features: Vec<Vec<usize>> = input_wires(batch, item)
         .chunks(model.input.digits as usize)
         .map(<[usize]>::to_vec)
         .collect();
     slots(&features, model.input_slot_bits(), model.digit_bits)
 }
 
-/// The digits of every output word: the status, then the outputs.
-fn outputs(model: &IntegerModel) -> Vec<Vec<Digit>> {
-    let status = model.privacy.status.iter().map(|wire| *wire as usize);
+/// The digits of every output word of an item: the status, then the outputs.
+fn outputs(batch: &Batch<'_>, item: usize) -> Vec<Vec<Digit>> {
+    let model = batch.item();
+    let wires = |first: u32, count: u32| -> Vec<usize> {
+        let own = first..first + count;
+        own.map(|wire| batch.wire(item, wire) as usize).collect()
+    };
+    let status = model.privacy.status.iter().flat_map(|wire| wires(*wire, 1));
     let mut all: Vec<Vec<usize>> = vec![status.collect()];
-    all.extend(model.output.iter().map(|field| {
-        let first = field.wire as usize;
-        (first..first + field.digits as usize).collect()
-    }));
+    all.extend((model.output.iter()).map(|field| wires(field.wire, field.digits)));
     slots(&all, model.output_slot_bits(), model.digit_bits)
 }
 
@@ -66,7 +74,8 @@ fn disjoint(digits: &[Digit], bits: u32) -> bool {
 }
 
 impl Walk<'_> {
-    /// One equation per public word, a sponge per commitment.
+    /// One equation per public word, a sponge per commitment: those of all items, then item by
+    /// item.
     pub(super) fn words(&mut self) -> Result<(), AuditError> {
         let model = self.model;
         for wire in 0..model.input_wires() {
@@ -84,18 +93,21 @@ impl Walk<'_> {
             let per_word = words::slots_per_word(bits);
             public.push(self.commitment(Domain::Model, &digits, per_word)?);
         }
-        if model.privacy.inputs {
-            let digits: Vec<Option<usize>> = (0..model.input_wires()).map(Some).collect();
-            let slots = words::slots_per_word(model.input_slot_bits());
-            let per_word = slots * model.input.digits as usize;
-            public.push(self.commitment(Domain::Input, &digits, per_word)?);
-        } else {
-            for digits in inputs(model) {
+        for item in 0..self.batch.items() {
+            if model.privacy.inputs {
+                let digits = input_wires(self.batch, item).into_iter().map(Some);
+                let digits: Vec<Option<usize>> = digits.collect();
+                let slots = words::slots_per_word(model.input_slot_bits());
+                let per_word = slots * model.input.digits as usize;
+                public.push(self.commitment(Domain::Input, &digits, per_word)?);
+            } else {
+                for digits in inputs(self.batch, item) {
+                    public.push(self.word(&digits)?);
+                }
+            }
+            for digits in outputs(self.batch, item) {
                 public.push(self.word(&digits)?);
             }
-        }
-        for digits in outputs(model) {
-            public.push(self.word(&digits)?);
         }
         let found: BTreeSet<(Cell, usize)> = self.program.public.iter().copied().collect();
         let wanted: BTreeSet<(Cell, usize)> = public.into_iter().zip(0..).collect();

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use haloracle_model::IntegerModel;
 use haloracle_model::integer::NodeParameters;
+use haloracle_model::{Batch, IntegerModel};
 
 use super::tables::Tables;
 use crate::field::{power_of_two, signed};
@@ -13,6 +13,8 @@ use crate::wide::program::{Aux, Border, Cell, Hold, Live, Packing, Row, Source, 
 
 /// Rows under construction.
 pub(super) struct Builder<'m> {
+    pub(super) batch: &'m Batch<'m>,
+    /// The graph of all items.
     pub(super) model: &'m IntegerModel,
     pub(super) tables: Tables,
     pub(super) rows: Vec<Row>,
@@ -37,9 +39,11 @@ pub(super) struct Builder<'m> {
 pub(super) type Term = (Value, Fr);
 
 impl<'m> Builder<'m> {
-    pub(super) fn new(model: &'m IntegerModel) -> Self {
+    pub(super) fn new(batch: &'m Batch<'m>) -> Self {
+        let model = batch.graph();
         let wires = model.first_wires().last().copied().unwrap_or(0);
         Self {
+            batch,
             model,
             tables: Tables::new(model),
             rows: Vec::new(),

@@ -4,7 +4,8 @@
 //! and column h stands at σ^(v Wd + h), a tap of offset q at σ^((q_max − q) …), so output
 //! (i, j) collects at position (i + q_max) Wd + j + q_max. What the product puts at other
 //! positions is taken by border cells, which are free: each enters one coefficient only, that of
-//! no output.
+//! no output. Every image of a batch has a span of positions of its own under the one fold of the
+//! taps.
 
 use std::collections::HashMap;
 
@@ -191,15 +192,17 @@ impl Builder<'_> {
     /// Rows that [`Self::conv`] would take, about.
     pub(super) fn conv_rows(&self, conv: &Conv, plan: &Plan) -> usize {
         let filters = conv.filters as usize;
+        let items = conv.items as usize;
         let borders = plan.positions - plan.used.len();
+        // Data of all images but the last reach over their whole spans.
+        let spans = (items - 1) * plan.positions;
         let data: usize = plan
             .phases
             .iter()
-            .map(|p| p.size[0] * plan.pitch / CELLS + 2)
+            .map(|p| (spans + p.size[0] * plan.pitch) / CELLS + 2)
             .sum();
         let taps: usize = plan.phases.iter().map(|p| p.taps.len() + plan.pitch).sum();
-        plan.used.len() * filters.div_ceil(CELLS)
-            + borders * filters.div_ceil(16)
+        items * (plan.used.len() * filters.div_ceil(CELLS) + borders * filters.div_ceil(16))
             + conv.channels as usize * (data + taps)
     }
 
@@ -215,10 +218,10 @@ impl Builder<'_> {
         let filters = conv.filters as usize;
         let blocks = conv.channels as usize * (conv.kernel[0] * conv.kernel[1]) as usize;
         let name = self.model.nodes[node].name.clone();
-        let packing = choose(&name, &error, filters, blocks, plan.used.len())?;
+        let claims = conv.items as usize * plan.used.len();
+        let packing = choose(&name, &error, filters, blocks, claims)?;
         self.packings[node] = Some(packing);
-        let plane = conv.outputs() / filters;
-        self.positions(node, packing, plan, filters, plane, saturates);
+        self.positions(node, conv, packing, plan, saturates);
         for channel in 0..conv.channels as usize {
             for phase in &plan.phases {
                 // No weight reads it: no data either.
@@ -232,23 +235,31 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Claims or border cells of every position, highest first.
+    /// Claims or border cells of every position of every image, highest first.
     pub(super) fn positions(
         &mut self,
         node: usize,
+        conv: &Conv,
         packing: Packing,
         plan: &Plan,
-        filters: usize,
-        plane: usize,
         saturates: &[bool],
     ) {
-        for position in (0..plan.positions).rev() {
-            match plan.used.get(&position) {
-                Some(output) => {
-                    let unit = |f: usize| (f < filters).then_some(f * plane + output);
-                    self.claims(node, packing, unit, saturates);
+        let filters = conv.filters as usize;
+        let outputs = conv.item_outputs();
+        let plane = outputs / filters;
+        for item in (0..conv.items as usize).rev() {
+            for position in (0..plan.positions).rev() {
+                match plan.used.get(&position) {
+                    Some(output) => {
+                        let first = item * outputs + output;
+                        let unit = |f: usize| (f < filters).then_some(first + f * plane);
+                        self.claims(node, packing, unit, saturates);
+                    }
+                    None => {
+                        let reached = plan.reached[position];
+                        self.border(node, packing, item * plan.positions + position, reached);
+                    }
                 }
-                None => self.border(node, packing, position, plan.reached[position]),
             }
         }
     }
@@ -289,7 +300,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Takes one phase of one channel into D, highest position first.
+    /// Takes one phase of one channel of every image into D, highest position first.
     pub(super) fn data(
         &mut self,
         node: usize,
@@ -300,11 +311,14 @@ impl Builder<'_> {
     ) {
         let inputs = self.model.nodes[node].inputs.clone();
         let mut wires = HashMap::new();
-        for (at, row, column) in phase.data(plan.pitch) {
-            let y = phase.origin[0] + row * conv.stride[0] as usize;
-            let x = phase.origin[1] + column * conv.stride[1] as usize;
-            let input = (channel * conv.height as usize + y) * conv.width as usize + x;
-            wires.insert(at, inputs[input]);
+        for item in 0..conv.items as usize {
+            let (first, span) = (item * conv.item_inputs(), item * plan.positions);
+            for (at, row, column) in phase.data(plan.pitch) {
+                let y = phase.origin[0] + row * conv.stride[0] as usize;
+                let x = phase.origin[1] + column * conv.stride[1] as usize;
+                let input = (channel * conv.height as usize + y) * conv.width as usize + x;
+                wires.insert(span + at, inputs[first + input]);
+            }
         }
         // D must be 0 before.
         self.push(Row::new(Source::IDLE));

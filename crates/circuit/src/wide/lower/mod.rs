@@ -19,7 +19,7 @@ pub(in crate::wide) mod words;
 use std::collections::HashMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use haloracle_model::{IntegerModel, ModelError, NodeBounds, Op};
+use haloracle_model::{Batch, IntegerModel, ModelError, NodeBounds, Op};
 
 use super::circuit::unusable_rows;
 use super::program::{Cell, FixedRow, Live, Program, Row, Source, Value};
@@ -102,8 +102,17 @@ pub enum WideError {
 /// # Errors
 /// See [`WideError`].
 pub fn lower(model: &IntegerModel) -> Result<Program, WideError> {
-    let program = lower_unaudited(model)?;
-    super::audit::audit(model, &program)?;
+    lower_batch(model, 1)
+}
+
+/// Lowers `items` inputs of `model` to one program, and audits the result against the equations
+/// of every item.
+///
+/// # Errors
+/// See [`WideError`].
+pub fn lower_batch(model: &IntegerModel, items: usize) -> Result<Program, WideError> {
+    let program = lower_batch_unaudited(model, items)?;
+    super::audit::audit_batch(model, items, &program)?;
     Ok(program)
 }
 
@@ -112,12 +121,26 @@ pub fn lower(model: &IntegerModel) -> Result<Program, WideError> {
 /// # Errors
 /// See [`WideError`].
 pub fn lower_unaudited(model: &IntegerModel) -> Result<Program, WideError> {
+    lower_batch_unaudited(model, 1)
+}
+
+/// [`lower_batch`] without the audit, for models whose rows were audited when they were first
+/// lowered.
+///
+/// # Errors
+/// See [`WideError`].
+pub fn lower_batch_unaudited(model: &IntegerModel, items: usize) -> Result<Program, WideError> {
     model.validate()?;
-    let bounds = model.bounds()?;
-    let mut builder = Builder::new(model);
+    let batch = Batch::new(model, items)?;
+    let graph = batch.graph();
+    if items > 1 {
+        graph.validate()?;
+    }
+    let bounds = graph.bounds()?;
+    let mut builder = Builder::new(&batch);
     builder.beginning();
     builder.words();
-    let mut node_rows = Vec::with_capacity(model.nodes.len());
+    let mut node_rows = Vec::with_capacity(graph.nodes.len());
     for (index, bounds) in bounds.iter().enumerate() {
         node_rows.push(builder.rows.len());
         builder.node(index, bounds)?;
@@ -225,10 +248,11 @@ fn finish(mut builder: Builder<'_>, node_rows: Vec<usize>) -> Result<Program, Wi
     Ok(Program {
         k,
         digit_bits: model.digit_bits,
-        instances: words::instances(model).len(),
+        items: builder.batch.items(),
+        instances: words::instances(builder.batch).len(),
         input_words: match model.privacy.inputs {
             true => 1,
-            false => model.input_words(),
+            false => builder.batch.item().input_words(),
         },
         homes: builder
             .homes

@@ -60,20 +60,25 @@ impl Builder<'_> {
         let filters = conv.filters as usize;
         let packing = self.private_packing(node, filters);
         self.packings[node] = Some(packing);
-        let plane = conv.outputs() / filters;
         let saturates = vec![true; conv.outputs()];
-        self.positions(node, packing, &plan, filters, plane, &saturates);
-        // Ones at the outputs' positions.
+        self.positions(node, conv, packing, &plan, &saturates);
+        // Ones at the outputs' positions of every image.
         self.push(Row::new(Source::IDLE));
-        let groups = plan.used.keys().max().map_or(0, |at| at / CELLS + 1);
+        let spans = (conv.items as usize - 1) * plan.positions;
+        let groups = plan
+            .used
+            .keys()
+            .max()
+            .map_or(0, |at| (spans + at) / CELLS + 1);
         for group in (0..groups).rev() {
-            let values =
-                std::array::from_fn(
-                    |lane| match plan.used.contains_key(&(group * CELLS + lane)) {
-                        true => Value::One,
-                        false => Value::Nought,
-                    },
-                );
+            let values = std::array::from_fn(|lane| {
+                let at = group * CELLS + lane;
+                let inside = at / plan.positions < conv.items as usize;
+                match inside && plan.used.contains_key(&(at % plan.positions)) {
+                    true => Value::One,
+                    false => Value::Nought,
+                }
+            });
             self.take(values);
         }
         let biases: Vec<Option<usize>> = (0..filters).map(|f| Some(parameters.bias(f))).collect();

@@ -8,16 +8,16 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::boxes::{ROWS, rows};
 use super::builder::{Builder, Term, cell};
-use crate::commitment::{Domain, capacity};
+use crate::commitment::capacity;
 use crate::field::power_of_two;
 use crate::poseidon::{RATE, WIDTH, parameters};
 use crate::wide::config::CELLS;
-use crate::wide::program::{Live, Row, Source, State, Value};
+use crate::wide::program::{Committed, Live, Row, Source, State, Value};
 
 /// An element of a sponge's state.
-fn state(domain: Domain, permutation: usize, step: usize, lane: usize) -> Value {
+fn state(sponge: Committed, permutation: usize, step: usize, lane: usize) -> Value {
     Value::State(State {
-        domain,
+        sponge,
         permutation: permutation as u32,
         step: step as u32,
         lane: lane as u8,
@@ -29,21 +29,21 @@ impl Builder<'_> {
     /// instance `instance`.
     pub(super) fn commit(
         &mut self,
-        domain: Domain,
+        sponge: Committed,
         digits: &[Value],
         per_word: usize,
         instance: u32,
     ) {
         let words: Vec<&[Value]> = digits.chunks(per_word).collect();
         let constant = parameters().constants[0][0];
-        let first = state(domain, 0, 0, 0);
-        let start = capacity(domain, words.len()) + constant;
+        let first = state(sponge, 0, 0, 0);
+        let start = capacity(sponge.domain(), words.len()) + constant;
         self.absorb(&[(first, Fr::ONE)], &[], -start);
         // The salt is the first word, alone in its element.
-        let mut start = [first, Value::Salt(domain), Value::Nought];
+        let mut start = [first, Value::Salt(sponge), Value::Nought];
         let mut words = words.into_iter();
         if let Some(word) = words.next() {
-            start[2] = state(domain, 0, 0, 2);
+            start[2] = state(sponge, 0, 0, 2);
             let free = [(start[2], Fr::ONE)];
             self.absorb(&free, word, Fr::ZERO);
         }
@@ -52,8 +52,8 @@ impl Builder<'_> {
             let mut pair = words.by_ref().take(RATE);
             let (one, two) = (pair.next(), pair.next());
             let end = one.map_or(Fr::ZERO, |_| constant);
-            self.permutation(domain, number, start, end);
-            let out = move |lane| state(domain, number, ROWS, lane);
+            self.permutation(sponge, number, start, end);
+            let out = move |lane| state(sponge, number, ROWS, lane);
             let Some(word) = one else {
                 let [x, y, z] = [0, 1, 2].map(out);
                 let values = Source::Values([x, y, z, Value::Zero]);
@@ -62,7 +62,7 @@ impl Builder<'_> {
                 return;
             };
             number += 1;
-            let next = move |lane| state(domain, number, 0, lane);
+            let next = move |lane| state(sponge, number, 0, lane);
             start = [out(0), next(1), next(2)];
             let free = [
                 (out(0), Fr::ZERO),
@@ -82,10 +82,10 @@ impl Builder<'_> {
     }
 
     /// The rows of one permutation; `end` is added to the first element behind it.
-    fn permutation(&mut self, domain: Domain, number: usize, start: [Value; WIDTH], end: Fr) {
+    fn permutation(&mut self, sponge: Committed, number: usize, start: [Value; WIDTH], end: Fr) {
         for (step, lanes) in rows().iter().enumerate() {
             let mut values: [Value; CELLS] =
-                std::array::from_fn(|lane| state(domain, number, step, lane));
+                std::array::from_fn(|lane| state(sponge, number, step, lane));
             if step == 0 {
                 values[..WIDTH].copy_from_slice(&start);
             }

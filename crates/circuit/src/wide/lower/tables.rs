@@ -83,6 +83,7 @@ impl Tables {
             next_tag
         };
         let mut functions: HashMap<&[u32], u32> = HashMap::new();
+        let mut ensembles: Vec<(&Trees, usize)> = Vec::new();
         for (index, node) in model.nodes.iter().enumerate() {
             match &node.op {
                 Op::Table(table) => {
@@ -98,6 +99,16 @@ impl Tables {
                     }
                 }
                 Op::Trees(trees) => {
+                    // Equal trees share edges, leaves and bounds; whose rank it is that an edge
+                    // compares, each node's own tag says.
+                    let mut known = ensembles.iter();
+                    if let Some((_, first)) = known.find(|(known, _)| *known == trees) {
+                        let shared = tables.trees[first].clone();
+                        let value = tag();
+                        tables.trees.insert(index, TreeTags { value, ..shared });
+                        continue;
+                    }
+                    ensembles.push((trees, index));
                     let tags = TreeTags {
                         value: tag(),
                         features: trees.features.iter().map(|_| [tag(), tag()]).collect(),

@@ -1,14 +1,14 @@
 //! Public words: free cells that equal the instances, and the digits they consist of.
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use haloracle_model::{IntegerModel, words};
+use haloracle_model::{Batch, words};
 
 use super::builder::Builder;
-use crate::commitment::{Domain, digits_per_word};
+use crate::commitment::digits_per_word;
 use crate::field::power_of_two;
 use crate::lower::TAG_HALF_BITS;
 use crate::wide::config::CELLS;
-use crate::wide::program::{Source, Value};
+use crate::wide::program::{Committed, Source, Value};
 
 /// What a public instance consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,47 +17,55 @@ pub(in crate::wide) enum Instance {
     /// in every provable instance.
     Digits(Vec<(u32, Option<u32>)>),
     /// A commitment.
-    Commitment(Domain),
+    Commitment(Committed),
 }
 
-/// Every instance in order: tag halves, commitment to private weights, input words or the
-/// commitment to private inputs, output words.
-pub(in crate::wide) fn instances(model: &IntegerModel) -> Vec<Instance> {
+/// Every instance in order: tag halves, commitment to private weights, then per item the input
+/// words or the commitment to private inputs, and the output words.
+pub(in crate::wide) fn instances(batch: &Batch<'_>) -> Vec<Instance> {
+    let model = batch.item();
     let bits = model.digit_bits;
     let tag: Vec<_> = (0..TAG_HALF_BITS.div_ceil(bits))
         .map(|digit| (digit * bits, None))
         .collect();
     let mut all = vec![Instance::Digits(tag.clone()), Instance::Digits(tag)];
     if model.privacy.weights {
-        all.push(Instance::Commitment(Domain::Model));
+        all.push(Instance::Commitment(Committed::Model));
     }
-    if model.privacy.inputs {
-        all.push(Instance::Commitment(Domain::Input));
-    } else {
-        let digits = input_words(model).into_iter();
-        let bitwise = |word: Vec<(u32, u32)>| word.into_iter().map(|(b, w)| (b, Some(w)));
-        all.extend(digits.map(|word| Instance::Digits(bitwise(word).collect())));
+    for item in 0..batch.items() {
+        if model.privacy.inputs {
+            all.push(Instance::Commitment(Committed::Input(item as u32)));
+        } else {
+            all.extend(input_words(batch, item).into_iter().map(Instance::Digits));
+        }
+        all.extend(output_words(batch, item).into_iter().map(Instance::Digits));
     }
+    all
+}
+
+/// An item's output words' digits, as (lowest bit, wire).
+fn output_words(batch: &Batch<'_>, item: usize) -> Vec<Vec<(u32, Option<u32>)>> {
     // Slot 0 is the status; without a wire it has no digit, and is 0.
+    let model = batch.item();
     let slot = model.output_slot_bits();
     let per_word = words::slots_per_word(slot);
     let mut outputs = vec![Vec::new(); model.output_words()];
-    if let Some(status) = model.privacy.status {
+    if let Some(status) = batch.status(item) {
         outputs[0].push((0, Some(status)));
     }
     for (index, field) in model.output.iter().enumerate() {
         let at = index + 1;
-        for digit in 0..field.digits {
-            let bit = (at % per_word) as u32 * slot + digit * bits;
-            outputs[at / per_word].push((bit, Some(field.wire + digit)));
+        for (digit, wire) in (0..).zip(batch.output_digits(item, field)) {
+            let bit = (at % per_word) as u32 * slot + digit * model.digit_bits;
+            outputs[at / per_word].push((bit, Some(wire)));
         }
     }
-    all.extend(outputs.into_iter().map(Instance::Digits));
-    all
+    outputs
 }
 
-/// The input words' digits, as (lowest bit, wire).
-fn input_words(model: &IntegerModel) -> Vec<Vec<(u32, u32)>> {
+/// An item's input words' digits, as (lowest bit, wire).
+fn input_words(batch: &Batch<'_>, item: usize) -> Vec<Vec<(u32, Option<u32>)>> {
+    let model = batch.item();
     let digits = model.input.digits;
     let slot = model.input_slot_bits();
     let per_word = words::slots_per_word(slot);
@@ -65,7 +73,8 @@ fn input_words(model: &IntegerModel) -> Vec<Vec<(u32, u32)>> {
     for feature in 0..model.input.features.len() {
         for digit in 0..digits {
             let bit = (feature % per_word) as u32 * slot + digit * model.digit_bits;
-            inputs[feature / per_word].push((bit, feature as u32 * digits + digit));
+            let wire = batch.wire(item, feature as u32 * digits + digit);
+            inputs[feature / per_word].push((bit, Some(wire)));
         }
     }
     inputs
@@ -75,12 +84,12 @@ impl Builder<'_> {
     /// Per word: the instance on a free row, then its digits, four a row. Input digits live here.
     pub(super) fn words(&mut self) {
         let inputs = self.model.input_wires();
-        for (word, instance) in instances(self.model).into_iter().enumerate() {
+        for (word, instance) in instances(self.batch).into_iter().enumerate() {
             let digits = match instance {
                 Instance::Digits(digits) => digits,
-                Instance::Commitment(domain) => {
-                    let (digits, per_word) = self.committed(domain);
-                    self.commit(domain, &digits, per_word, word as u32);
+                Instance::Commitment(sponge) => {
+                    let (digits, per_word) = self.committed(sponge);
+                    self.commit(sponge, &digits, per_word, word as u32);
                     continue;
                 }
             };
@@ -124,16 +133,17 @@ impl Builder<'_> {
     }
 
     /// The digits that a commitment is to, and how many make a word.
-    fn committed(&self, domain: Domain) -> (Vec<Value>, usize) {
-        let model = self.model;
-        match domain {
-            Domain::Model => {
+    fn committed(&self, sponge: Committed) -> (Vec<Value>, usize) {
+        let model = self.batch.item();
+        match sponge {
+            Committed::Model => {
                 let digits = (0..model.parameter_layout().1 as u32).map(Value::Parameter);
                 (digits.collect(), digits_per_word(model.digit_bits))
             }
-            Domain::Input => {
+            Committed::Input(item) => {
                 let slots = words::slots_per_word(model.input_slot_bits());
-                let digits = (0..model.input_wires() as u32).map(Value::Wire);
+                let digits = (0..model.input_wires() as u32)
+                    .map(|digit| Value::Wire(self.batch.wire(item as usize, digit)));
                 (digits.collect(), slots * model.input.digits as usize)
             }
         }

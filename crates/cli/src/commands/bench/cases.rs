@@ -64,6 +64,8 @@ pub(super) struct Case {
     pub(super) privacy: Privacy,
     pub(super) target: Target,
     pub(super) peers: &'static [Peer],
+    /// Inputs that the proof answers; 1 without a batch.
+    pub(super) items: u32,
     /// Writes the files of a model that is too large to be committed.
     pub(super) script: Option<&'static str>,
 }
@@ -79,6 +81,7 @@ const fn case(name: &'static str, path: &'static str, seconds: f64, mib: f64) ->
             agreement: Some(0.99),
         },
         peers: &[],
+        items: 1,
         script: None,
     }
 }
@@ -91,6 +94,11 @@ impl Case {
 
     const fn beside(mut self, peers: &'static [Peer]) -> Self {
         self.peers = peers;
+        self
+    }
+
+    const fn batch(mut self, items: u32) -> Self {
+        self.items = items;
         self
     }
 
@@ -115,7 +123,7 @@ const HASHED: &str = "EZKL, hashed";
 const DEFAULTS: &str = "EZKL, defaults";
 
 /// All of them, small ones first.
-pub(super) const CASES: [Case; 12] = [
+pub(super) const CASES: [Case; 14] = [
     case("logreg", "models/breast_cancer/logreg", 0.12, 30.0).beside(&[Peer::new(
         DEFAULTS,
         23.9,
@@ -127,6 +135,20 @@ pub(super) const CASES: [Case; 12] = [
         Peer::new(DEFAULTS, 2.1, (2.74, 335.0), 0.02, 3072),
         Peer::new("EZKL, tuned by hand", 0.53, (0.57, 70.0), 0.01, 3072),
     ]),
+    case(
+        "mlp_small, 16 at once",
+        "models/breast_cancer/mlp_small",
+        0.5,
+        80.0,
+    )
+    .batch(16),
+    case(
+        "mlp_small, 64 at once",
+        "models/breast_cancer/mlp_small",
+        1.6,
+        250.0,
+    )
+    .batch(64),
     case(
         "mlp_small, private",
         "models/breast_cancer/mlp_small",

@@ -118,15 +118,31 @@ fn measure(case: &Case, args: &BenchArgs, dir: &Path) -> eyre::Result<ModelRepor
         "-o",
         &bundle,
     ];
+    let items = case.items.to_string();
+    // Rows of a batch must all lie inside the box; calibration rows do.
+    let rows = if case.items > 1 {
+        &calibration
+    } else {
+        &golden
+    };
     let mut prove = vec![
-        "prove", &bundle, "--input", &golden, "--row", "1", "-o", &proof,
+        "prove", &bundle, "--input", rows, "--row", "1", "-o", &proof,
     ];
+    if case.items > 1 {
+        compile.extend(["--batch", &items]);
+        prove.extend(["--batch", &items]);
+    }
     if case.privacy == Privacy::WeightsAndInputs {
         compile.extend(["--private-model", "--private-input"]);
         prove.extend(["--salt", SALT]);
     }
     let (compile_seconds, compiled) = timed(&compile)?;
-    let k = number(&compiled, "k")?;
+    // Of a batch, its own circuit.
+    let circuit = match case.items {
+        1 => &compiled,
+        _ => &compiled["batches"][0],
+    };
+    let k = number(circuit, "k")?;
     dev_srs(u32::try_from(k)?)?.write(Path::new(&srs))?;
     let (setup_seconds, _) = timed(&["setup", &bundle, "--srs", &srs])?;
     let (golden_rows, agreement, mean_error) = accuracy(&bundle, &golden)?;
@@ -149,7 +165,8 @@ fn measure(case: &Case, args: &BenchArgs, dir: &Path) -> eyre::Result<ModelRepor
         model: case.name,
         shape: compiled["shape"].as_str().unwrap_or("?").into(),
         k,
-        rows: number(&compiled, "rows")?,
+        rows: number(circuit, "rows")?,
+        items: case.items,
         compile_seconds: rounded(compile_seconds, 3),
         setup_seconds: rounded(setup_seconds, 3),
         verify_seconds: rounded(median(&verifications?), 4),

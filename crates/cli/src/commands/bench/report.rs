@@ -32,6 +32,8 @@ pub(super) struct ModelReport {
     pub(super) shape: String,
     pub(super) k: u64,
     pub(super) rows: u64,
+    /// Inputs that a proof answers.
+    pub(super) items: u32,
     /// Wall seconds of `compile`, `setup` and `verify` as processes.
     pub(super) compile_seconds: f64,
     pub(super) setup_seconds: f64,
@@ -89,7 +91,7 @@ impl fmt::Display for ModelReport {
         };
         writeln!(
             f,
-            "{:<20} {:>6} {:>2} {:>8.3} {:>8} {:>7.2} {:>7.2} {:>7.3} {:>6} {:>7.3}  {}",
+            "{:<21} {:>6} {:>2} {:>8.3} {:>8} {:>7.2} {:>7.2} {:>7.3} {:>6} {:>7.3}  {}",
             self.model,
             self.shape,
             self.k,
@@ -105,7 +107,7 @@ impl fmt::Display for ModelReport {
         let most = self.target;
         writeln!(
             f,
-            "  {:<27} {:>8} {:>8}",
+            "  {:<28} {:>8} {:>8}",
             "at most", most.prove_seconds, most.peak_mib
         )?;
         for line in &self.peers {
@@ -114,7 +116,7 @@ impl fmt::Display for ModelReport {
                 .map_or(String::new(), |times| format!(", {times:.0}x memory"));
             writeln!(
                 f,
-                "  {:<27} {:>8.2} {:>8.0} {:>7} {:>7.2} {:>7.3}   {:.0}x time{memory}",
+                "  {:<28} {:>8.2} {:>8.0} {:>7} {:>7.2} {:>7.3}   {:.0}x time{memory}",
                 line.peer.name,
                 line.peer.prove_seconds,
                 line.peer.prove_peak_mb / MB_PER_MIB,
@@ -134,14 +136,14 @@ impl fmt::Display for BenchReport {
         writeln!(f, "fresh processes on {cores} cores, median of {runs}\n")?;
         writeln!(
             f,
-            "{:<20} {:>6} {:>2} {:>8} {:>8} {:>7} {:>7} {:>7} {:>6} {:>7}  target",
+            "{:<21} {:>6} {:>2} {:>8} {:>8} {:>7} {:>7} {:>7} {:>6} {:>7}  target",
             "", "shape", "k", "prove s", "MiB", "compile", "setup", "verify", "agree%", "error%"
         )?;
         for model in &self.models {
             write!(f, "{model}")?;
         }
         for Skipped { model, script } in &self.skipped {
-            writeln!(f, "{model:<20} not there: run `python3 {script}` first")?;
+            writeln!(f, "{model:<21} not there: run `python3 {script}` first")?;
         }
         Ok(())
     }

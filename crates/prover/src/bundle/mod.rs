@@ -7,32 +7,46 @@
 //! | `report.json`, `report.html` | accuracy against the float model |
 //! | `vk.bin`, `srs.bin` | verifying key and the truncated SRS, after setup |
 //! | `onchain.json` | what a registry needs, after setup |
+//! | `batches/N/…` | layout, key and SRS of proofs that answer N inputs |
 //! | `manifest.json` | keccak-256 of every other file, and of itself |
 //!
 //! `create` builds the directory beside its final place and renames it. `setup` takes the keys
 //! out of the manifest, writes them, and enters them last: a crash leaves a bundle without keys,
 //! never one with half of them.
 
-use std::fs;
+mod batch;
+mod create;
+mod error;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use haloracle_circuit::commitment::{Domain, commit, digit_words};
-use haloracle_circuit::{CompileError, Lowered, Shape, compile, field, reopen};
+use haloracle_circuit::{Lowered, compile, field, reopen, reopen_batch};
 use haloracle_model::IntegerModel;
-use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, FileError, keccak};
 use crate::key::VerifyingKey;
 use crate::keys::{Keys, SetupError};
-use crate::layout::Layout;
 use crate::manifest::{self, Manifest, hex_hash};
-use crate::onchain::OnChain;
+use crate::onchain::{BatchKey, OnChain};
 use crate::srs::Srs;
 
+pub use create::BundleParts;
+pub use error::BundleError;
+
 const KEY_FILES: [&str; 3] = ["vk.bin", "srs.bin", "onchain.json"];
+
+const BATCH_KEY_FILES: [&str; 2] = ["vk.bin", "srs.bin"];
+
+/// Most inputs that a proof may answer at once.
+pub const MAX_BATCH: u32 = 256;
+
+/// A file of the batches of `items` inputs.
+fn batch_file(items: u32, name: &str) -> String {
+    format!("batches/{items}/{name}")
+}
 
 /// Version of the compiler, part of what a model id stands for.
 pub const COMPILER_VERSION: &str = concat!("haloracle ", env!("CARGO_PKG_VERSION"));
@@ -46,6 +60,9 @@ pub struct Bundle {
     program: Lowered,
 }
 
+/// What the lowering made of a model.
+const LAYOUT_FILE: &str = "layout.json";
+
 /// Salt of the commitment to private weights: whoever has it and the weights can prove.
 const SECRET_FILE: &str = "secret.json";
 
@@ -54,53 +71,6 @@ const SECRET_FILE: &str = "secret.json";
 #[serde(deny_unknown_fields)]
 struct Secret {
     model_salt: String,
-}
-
-/// What `compile` puts into a bundle.
-#[derive(Clone, Copy, Debug)]
-pub struct BundleParts<'a> {
-    /// The integer model.
-    pub model: &'a IntegerModel,
-    /// The shape to lower it to; `None` takes the one that suits it.
-    pub shape: Option<Shape>,
-    /// The ONNX file it came from.
-    pub onnx: &'a [u8],
-    /// Accuracy report for programs.
-    pub report_json: &'a [u8],
-    /// Accuracy report for people.
-    pub report_html: &'a [u8],
-}
-
-/// Why a bundle cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BundleError {
-    /// Reading or writing failed.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The directory is in the way.
-    #[error("`{}` exists already; remove it or choose another place", .0.display())]
-    Exists(PathBuf),
-    /// Not a bundle, or damaged.
-    #[error("bundle `{}`: {what}", .dir.display())]
-    Damaged {
-        /// The bundle.
-        dir: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// Keys were not made yet.
-    #[error("bundle `{}` has no keys yet: run `haloracle setup` on it", .0.display())]
-    NoKeys(PathBuf),
-    /// A salt that no commitment can be made under.
-    #[error("the salt of the weights is not below the field's modulus")]
-    Salt,
-    /// The model does not fit the machine.
-    #[error(transparent)]
-    Lower(#[from] CompileError),
-    /// Key generation failed.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, FileError> {
@@ -129,7 +99,8 @@ fn checked_file(dir: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, 
         what,
     };
     let Some(hash) = manifest.files.get(name) else {
-        if KEY_FILES.contains(&name) {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        if KEY_FILES.contains(&last) {
             return Err(BundleError::NoKeys(dir.to_owned()));
         }
         return Err(damaged(format!("manifest.json does not list {name}")));
@@ -145,101 +116,6 @@ fn checked_file(dir: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, 
 }
 
 impl Bundle {
-    /// Lowers the model and writes a new bundle without keys.
-    ///
-    /// # Errors
-    /// A model that does not fit; a directory that exists; a full disk.
-    pub fn create(dir: &Path, parts: BundleParts<'_>) -> Result<Self, BundleError> {
-        let program = compile(parts.model, parts.shape)?;
-        Self::create_lowered(dir, parts, program)
-    }
-
-    /// [`Self::create`] of a model that was lowered before, by [`compile`].
-    ///
-    /// # Errors
-    /// A directory that exists; a full disk.
-    pub fn create_lowered(
-        dir: &Path,
-        parts: BundleParts<'_>,
-        program: Lowered,
-    ) -> Result<Self, BundleError> {
-        Self::build(dir, parts, program, &field::to_word(&Fr::random(OsRng)))
-    }
-
-    /// [`Self::create`] with a given salt for private weights, where a bundle must come out the
-    /// same twice: fixtures. Weights behind a salt that somebody knows can be guessed and tested.
-    ///
-    /// # Errors
-    /// As [`Self::create`]; a salt that is no field element.
-    pub fn create_salted(
-        dir: &Path,
-        parts: BundleParts<'_>,
-        model_salt: &[u8; 32],
-    ) -> Result<Self, BundleError> {
-        if field::from_word(model_salt).is_none() {
-            return Err(BundleError::Salt);
-        }
-        let program = compile(parts.model, parts.shape)?;
-        Self::build(dir, parts, program, model_salt)
-    }
-
-    fn build(
-        dir: &Path,
-        parts: BundleParts<'_>,
-        program: Lowered,
-        model_salt: &[u8; 32],
-    ) -> Result<Self, BundleError> {
-        if dir.exists() {
-            return Err(BundleError::Exists(dir.to_owned()));
-        }
-        let mut contents: Vec<(&str, Vec<u8>)> = vec![
-            ("model.json", json(parts.model)?),
-            ("layout.json", json(&Layout::new(parts.model, &program))?),
-            ("report.json", parts.report_json.to_vec()),
-            ("report.html", parts.report_html.to_vec()),
-        ];
-        if parts.model.privacy.weights {
-            let secret = Secret {
-                model_salt: format!("0x{}", hex::encode(model_salt)),
-            };
-            contents.push((SECRET_FILE, json(&secret)?));
-        }
-        let mut manifest = Manifest::new(COMPILER_VERSION, program.shape(), parts.onnx);
-        for (name, bytes) in &contents {
-            manifest.enter(name, bytes);
-        }
-        let io = |action, path: &Path| {
-            let path = path.to_owned();
-            move |source| FileError {
-                action,
-                path,
-                source,
-            }
-        };
-        let parent = match dir.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(parent).map_err(io("create", parent))?;
-        let building = tempfile::Builder::new()
-            .prefix(".bundle-")
-            .tempdir_in(parent)
-            .map_err(io("create", parent))?;
-        for (name, bytes) in &contents {
-            files::write_atomic(&building.path().join(name), bytes)?;
-        }
-        write_manifest(building.path(), &manifest)?;
-        let sync = |folder: &Path| fs::File::open(folder).and_then(|folder| folder.sync_all());
-        fs::rename(building.path(), dir).map_err(io("create", dir))?;
-        sync(parent).map_err(io("create", dir))?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            manifest,
-            model: Arc::new(parts.model.clone()),
-            program,
-        })
-    }
-
     /// Opens a bundle: checks the manifest and every small file against it, and lowers the model.
     /// The SRS and the key are checked where they are read.
     ///
@@ -255,8 +131,11 @@ impl Bundle {
         let model = checked_file(dir, &manifest, "model.json")?;
         let model: IntegerModel = serde_json::from_slice(&model)
             .map_err(|error| damaged(format!("model.json: {error}")))?;
-        for name in ["layout.json", "report.json", "report.html"] {
+        for name in [LAYOUT_FILE, "report.json", "report.html"] {
             checked_file(dir, &manifest, name)?;
+        }
+        for items in &manifest.batches {
+            checked_file(dir, &manifest, &batch_file(*items, LAYOUT_FILE))?;
         }
         for name in ["onchain.json", SECRET_FILE] {
             if manifest.files.contains_key(name) {
@@ -358,11 +237,19 @@ impl Bundle {
         &self.manifest.onnx_hash
     }
 
+    /// Names of the files that setup makes.
+    fn key_files(&self) -> Vec<String> {
+        let batches = self.manifest.batches.iter();
+        let batches =
+            batches.flat_map(|items| BATCH_KEY_FILES.map(|name| batch_file(*items, name)));
+        let single = KEY_FILES.map(str::to_owned);
+        single.into_iter().chain(batches).collect()
+    }
+
     /// Whether `setup` was run.
     pub fn has_keys(&self) -> bool {
-        KEY_FILES
-            .iter()
-            .all(|name| self.manifest.files.contains_key(*name))
+        let mut names = self.key_files().into_iter();
+        names.all(|name| self.manifest.files.contains_key(&name))
     }
 
     /// Reads a file of the bundle and checks it against the manifest.
@@ -380,7 +267,7 @@ impl Bundle {
         }
     }
 
-    /// Generates keys and writes them into the bundle.
+    /// Generates keys, those of all batches too, and writes them into the bundle.
     ///
     /// # Errors
     /// An SRS that is too small; a full disk.
@@ -388,22 +275,29 @@ impl Bundle {
         let mut keys = Keys::generate_for(Arc::clone(&self.model), self.program.clone(), srs)?;
         let salt = field::from_word(&self.model_salt()?);
         keys.set_model_salt(salt.unwrap_or_default());
-        for name in KEY_FILES {
-            self.manifest.files.remove(name);
+        let mut contents = vec![
+            ("vk.bin".to_owned(), keys.verifying_key().to_data()),
+            ("srs.bin".to_owned(), keys.srs().to_bytes()),
+        ];
+        let mut batches = Vec::new();
+        for items in self.manifest.batches.clone() {
+            let program = reopen_batch(&self.model, items as usize, self.program.shape())?;
+            let srs = srs.truncate(program.k()).map_err(SetupError::from)?;
+            let key = Keys::derive_verifying(&program, &srs)?;
+            contents.push((batch_file(items, "vk.bin"), key.to_data()));
+            contents.push((batch_file(items, "srs.bin"), srs.to_bytes()));
+            batches.push(BatchKey::new(items, &key));
+        }
+        for name in self.key_files() {
+            self.manifest.files.remove(&name);
         }
         write_manifest(&self.dir, &self.manifest)?;
 
-        let contents = [
-            ("vk.bin", keys.verifying_key().to_data()),
-            ("srs.bin", keys.srs().to_bytes()),
-            (
-                "onchain.json",
-                json(&OnChain::new(self, keys.verifying_key(), keys.srs())?)?,
-            ),
-        ];
+        let onchain = OnChain::new(self, keys.verifying_key(), batches, keys.srs())?;
+        contents.push(("onchain.json".to_owned(), json(&onchain)?));
         for (name, bytes) in contents {
-            files::write_atomic(&self.dir.join(name), &bytes)?;
-            self.manifest.enter(name, &bytes);
+            files::write_atomic(&self.dir.join(&name), &bytes)?;
+            self.manifest.enter(&name, &bytes);
         }
         write_manifest(&self.dir, &self.manifest)?;
         Ok(keys)
@@ -418,8 +312,9 @@ impl Bundle {
             .map_err(|error| self.damaged(format!("vk.bin: {error}")))
     }
 
-    /// Makes the verifying key anew from `model.json` and compares it with `vk.bin` and
-    /// `onchain.json`: the manifest guards against damage, this against keys of another model.
+    /// Makes the verifying keys anew from `model.json` and compares them with `vk.bin`, those of
+    /// the batches and `onchain.json`: the manifest guards against damage, this against keys of
+    /// another model.
     ///
     /// # Errors
     /// [`BundleError::Damaged`] if they differ.
@@ -431,7 +326,12 @@ impl Bundle {
         if self.verifying_key()? != derived {
             return Err(self.damaged("vk.bin is not the key of model.json: run setup again".into()));
         }
-        if self.onchain()? != OnChain::new(self, &derived, &srs)? {
+        let keys = self.batches().iter().map(|items| {
+            let key = self.batch_verifying_key(*items)?;
+            Ok(BatchKey::new(*items, &key))
+        });
+        let batches = keys.collect::<Result<Vec<_>, BundleError>>()?;
+        if self.onchain()? != OnChain::new(self, &derived, batches, &srs)? {
             return Err(self.damaged("onchain.json is not what the bundle's files say".into()));
         }
         Ok(derived)
@@ -461,14 +361,21 @@ impl Bundle {
     /// No keys yet, damage, or keys of another circuit.
     pub fn keys(&self) -> Result<Keys, BundleError> {
         let srs = self.srs()?;
-        let verifying = self.verifying_key()?;
-        let program = &self.program;
+        self.assemble(self.program.clone(), srs, self.verifying_key()?, "vk.bin")
+    }
+
+    fn assemble(
+        &self,
+        program: Lowered,
+        srs: Srs,
+        verifying: VerifyingKey,
+        name: &str,
+    ) -> Result<Keys, BundleError> {
         let of_program = (program.shape(), program.k(), program.instances());
         if (verifying.shape(), verifying.k(), verifying.instances()) != of_program {
-            return Err(self.damaged("vk.bin is the key of another circuit".into()));
+            return Err(self.damaged(format!("{name} is the key of another circuit")));
         }
-        let model = Arc::clone(&self.model);
-        let mut keys = Keys::assemble(model, program.clone(), srs, verifying)?;
+        let mut keys = Keys::assemble(Arc::clone(&self.model), program, srs, verifying)?;
         let salt = field::from_word(&self.model_salt()?);
         keys.set_model_salt(salt.unwrap_or_default());
         Ok(keys)
