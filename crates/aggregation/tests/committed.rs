@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use evm::{Chain, Outcome};
 use haloracle_aggregation::config::constraint_system;
-use haloracle_aggregation::files::{AggregateFile, InnerProofFile, counts};
+use haloracle_aggregation::files::{AggregateFile, InnerProofFile, counts, key_file_name};
 use haloracle_aggregation::keys::shape_hash;
 use haloracle_aggregation::{AggregationKey, InnerProof, Statement};
 use haloracle_circuit::Shape;
@@ -43,7 +43,8 @@ fn proofs(srs: &Srs) -> Vec<InnerProof> {
 #[test]
 fn the_aggregate_of_four_models_is_valid() {
     let srs = srs();
-    let key = AggregationKey::from_data(&fixture("wide-4.vk")).unwrap();
+    let key =
+        AggregationKey::from_data(&fixture(&key_file_name(Shape::Wide, 4, &srs.hash()))).unwrap();
     let file: AggregateFile = serde_json::from_slice(&fixture("aggregate-4.json")).unwrap();
     let aggregate = file.read(&srs.hash(), &key.to_data()).unwrap();
     assert_eq!(key.verify(&srs, &aggregate), Ok(()));

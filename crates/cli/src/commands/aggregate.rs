@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use eyre::{WrapErr, bail, ensure, eyre};
-use haloracle_aggregation::files::{AggregateFile, Destination, InnerProofFile, counts};
+use haloracle_aggregation::files::{
+    AggregateFile, Destination, InnerProofFile, counts, key_file_name,
+};
 use haloracle_aggregation::memory::estimate;
 use haloracle_aggregation::{AggregationKey, AggregationKeys, InnerProof, Statement};
 use haloracle_prover::files::write_atomic;
@@ -142,12 +144,7 @@ impl AggregateArgs {
     }
 
     fn key_path(&self, srs: &Srs, shape: Shape, slots: usize) -> Option<PathBuf> {
-        let name = format!(
-            "{}-{slots}-{}-{}.vk",
-            shape.name(),
-            hex::encode(&haloracle_aggregation::keys::shape_hash()[..4]),
-            hex::encode(&srs.hash()[..4])
-        );
+        let name = key_file_name(shape, slots, &srs.hash());
         self.keys.as_ref().map(|directory| directory.join(name))
     }
 
