@@ -330,15 +330,7 @@ impl Keys {
             TranscriptKind::Keccak => self.verify(&proof),
             TranscriptKind::Poseidon => verify_for_aggregation(&self.srs, &self.verifying, &proof),
         };
-<<<<<<< HEAD
-        let item = Item { raw, salt: input };
-        let witness = (self.program).witness_batch(&self.model, &[item], self.model_salt, tag)?;
-        let proof = self.prove_filled(witness, TranscriptKind::Poseidon)?;
-        verify_for_aggregation(&self.srs, &self.verifying, &proof)
-            .map_err(ProveError::SelfCheck)?;
-=======
         verdict.map_err(ProveError::SelfCheck)?;
->>>>>>> h4-rec
         Ok(proof)
     }
 
