@@ -9,8 +9,10 @@ use tracing::debug;
 use crate::{
     chain::{Block, Chain, RequestState},
     config::{AdmissionConfig, FeeConfig},
+    cost::Prices,
     error::AgentError,
     fees,
+    l1::L1,
     models::{Loaded, Models},
     private::Openings,
     prove::Input,
@@ -51,6 +53,7 @@ pub(crate) struct Admission {
     pub(crate) openings: Option<Arc<Openings>>,
     pub(crate) limits: AdmissionConfig,
     pub(crate) fees: FeeConfig,
+    pub(crate) l1: Arc<L1>,
 }
 
 impl Admission {
@@ -150,21 +153,52 @@ impl Admission {
         }
     }
 
-    /// Why settling `job` with `gas` would earn less than the configured profit, if so.
+    /// Why settling `job` by a proof of its own with `gas` would earn less than the configured
+    /// profit, if so.
     pub(crate) async fn loss(
         &self,
         job: &Job,
         head: Block,
         gas: u64,
     ) -> Result<Option<String>, RpcError> {
-        let share = self.chain.owner_share(job.id).await?;
-        let ours = WHOLE_BPS.saturating_sub(u64::from(share));
-        let income = job.fee.saturating_mul(U256::from(ours)) / U256::from(WHOLE_BPS);
-        let price = fees::expected_price(&self.fees, head);
-        let profit = profit(income, U256::from(gas) * U256::from(price));
-        debug!(%profit, %income, gas, "profit expected");
-        let least = I256::try_from(self.limits.min_profit_wei).unwrap_or(I256::MAX);
+        let loaded = self.models.find(&self.chain, job.request.modelId).await?;
+        let counted = loaded.map_or(0, |loaded| loaded.provable.counted);
+        self.loss_of(&[job], head, gas, counted).await
+    }
+
+    /// Why settling `jobs` together with `gas`, in a transaction of which an OP-stack chain counts
+    /// `counted` millionths of a byte, would earn less than the configured profit of each, if so.
+    pub(crate) async fn loss_of(
+        &self,
+        jobs: &[&Job],
+        head: Block,
+        gas: u64,
+        counted: u64,
+    ) -> Result<Option<String>, RpcError> {
+        let mut income = U256::ZERO;
+        for job in jobs {
+            let share = self.chain.owner_share(job.id).await?;
+            let ours = WHOLE_BPS.saturating_sub(u64::from(share));
+            let net = job.fee.saturating_mul(U256::from(ours)) / U256::from(WHOLE_BPS);
+            income = income.saturating_add(net);
+        }
+        let prices = self.prices(head).await?;
+        let data = prices.l1.map(|l1| l1.fee_of_size(counted));
+        let data = data.unwrap_or_default();
+        let cost = U256::from(gas) * U256::from(prices.gas) + data;
+        let profit = profit(income, cost);
+        debug!(%profit, %income, gas, data_fee = %data, "profit expected");
+        let each = I256::try_from(self.limits.min_profit_wei).unwrap_or(I256::MAX);
+        let least = each.saturating_mul(I256::try_from(jobs.len()).unwrap_or(I256::ONE));
         Ok((profit < least).then(|| format!("it would earn {profit} wei, least is {least} wei")))
+    }
+
+    /// What settlements likely pay at `head`.
+    pub(crate) async fn prices(&self, head: Block) -> Result<Prices, RpcError> {
+        Ok(Prices {
+            gas: fees::expected_price(&self.fees, head),
+            l1: self.l1.prices(&self.chain).await?,
+        })
     }
 }
 

@@ -256,6 +256,24 @@ impl Chain {
             .await
     }
 
+    /// Hash of the key that a model's batches of `items` are verified with; `None` if there is none.
+    pub(crate) async fn batch_key(
+        &self,
+        registry: Address,
+        model_id: U256,
+        items: u32,
+    ) -> Result<Option<B256>, RpcError> {
+        let call = IModelRegistry::batchTermsOfCall {
+            modelId: model_id,
+            items: U256::from(items),
+        };
+        match self.read(registry, &call).await {
+            Ok(terms) => Ok(Some(terms.vkHash)),
+            Err(error) if matches!(error.class, Class::Revert(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Part of a request's fee that goes to the model's owner, in hundredths of a percent: as
     /// recorded when it was made, whatever the model's policy is by now.
     pub(crate) async fn owner_share(&self, id: U256) -> Result<u16, RpcError> {
@@ -310,20 +328,29 @@ impl Chain {
             .map_err(|error| RpcError::new(Method::Call, Class::Rejected, error))
     }
 
-    /// Runs a transaction to the hub without sending it.
-    pub(crate) async fn simulate(&self, from: Address, data: &Bytes) -> Result<(), RpcError> {
-        let request = &self.request(from, data);
+    /// What a transaction would return, without sending it.
+    pub(crate) async fn simulate(
+        &self,
+        from: Address,
+        to: Address,
+        data: &Bytes,
+    ) -> Result<Bytes, RpcError> {
+        let request = &request(from, to, data);
         self.rpc
             .call(Method::Call, |node| async move {
                 node.call(request.clone()).latest().await
             })
             .await
-            .map(drop)
     }
 
-    /// Gas that a transaction to the hub needs.
-    pub(crate) async fn estimate_gas(&self, from: Address, data: &Bytes) -> Result<u64, RpcError> {
-        let request = &self.request(from, data);
+    /// Gas that a transaction needs.
+    pub(crate) async fn estimate_gas(
+        &self,
+        from: Address,
+        to: Address,
+        data: &Bytes,
+    ) -> Result<u64, RpcError> {
+        let request = &request(from, to, data);
         self.rpc
             .call(Method::EstimateGas, |node| async move {
                 node.estimate_gas(request.clone())
@@ -331,13 +358,6 @@ impl Chain {
                     .await
             })
             .await
-    }
-
-    fn request(&self, from: Address, data: &Bytes) -> TransactionRequest {
-        TransactionRequest::default()
-            .with_from(from)
-            .with_to(self.hub)
-            .with_input(data.clone())
     }
 
     /// Nonce after block `at`.
@@ -359,6 +379,14 @@ impl Chain {
     pub(crate) async fn code(&self, account: Address) -> Result<Bytes, RpcError> {
         self.account(Method::Code, |node| async move {
             node.get_code_at(account).await
+        })
+        .await
+    }
+
+    /// A word of an account's storage.
+    pub(crate) async fn storage(&self, account: Address, slot: u64) -> Result<U256, RpcError> {
+        self.account(Method::Storage, |node| async move {
+            node.get_storage_at(account, U256::from(slot)).await
         })
         .await
     }
@@ -417,6 +445,13 @@ impl Chain {
             })
         }))
     }
+}
+
+fn request(from: Address, to: Address, data: &Bytes) -> TransactionRequest {
+    TransactionRequest::default()
+        .with_from(from)
+        .with_to(to)
+        .with_input(data.clone())
 }
 
 /// The hub's error in revert data.

@@ -1,5 +1,7 @@
 //! Looks at everything that a configuration names, without changing anything.
 
+mod settler;
+
 use std::{path::Path, sync::Arc};
 
 use alloy::{
@@ -118,6 +120,9 @@ pub async fn check(config: &Config) -> CheckReport {
     let mut registry = None;
     if let Some(chain) = &chain {
         registry = hub(chain, &mut report).await;
+        if let Some(batch) = &config.batch {
+            settler::settler(chain, batch.settler, &mut report).await;
+        }
         if let Some(address) = address {
             balance(config, chain, address, &mut report).await;
         }

@@ -14,8 +14,10 @@ use std::{
 use alloy::primitives::{Address, U256};
 use serde::Deserialize;
 
+mod batch;
 mod intake;
 
+pub use batch::BatchConfig;
 pub use intake::{IntakeConfig, IntakeError};
 
 /// Why a configuration cannot be used.
@@ -91,6 +93,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Where private inputs are handed in; none are taken if absent.
     pub intake: Option<IntakeConfig>,
+    /// Settling requests together; each is settled by a proof of its own if absent.
+    pub batch: Option<BatchConfig>,
 }
 
 /// One model.
@@ -352,8 +356,9 @@ impl Config {
             ),
         ];
         let intake = self.intake.iter().flat_map(IntakeConfig::wrong);
-        if let Some((_, key, message)) = wrong.into_iter().chain(intake).find(|(wrong, ..)| *wrong)
-        {
+        let batch = self.batch.iter().flat_map(BatchConfig::wrong);
+        let mut all = wrong.into_iter().chain(intake).chain(batch);
+        if let Some((_, key, message)) = all.find(|(wrong, ..)| *wrong) {
             return Err(ConfigError::Value {
                 path: path.to_path_buf(),
                 key,

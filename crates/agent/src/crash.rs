@@ -18,6 +18,8 @@ pub enum Point {
     Witness,
     /// Proved, the proof is not on disk.
     Proof,
+    /// A proof that requests share is on disk, nothing is signed.
+    Batch,
     /// The signed transaction is on disk, not sent.
     DiskWrite,
     /// Sent, not noted as sent.
@@ -30,12 +32,13 @@ pub enum Point {
 
 impl Point {
     /// Every point, in the order of a request's life.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Log,
         Self::Job,
         Self::CursorCommit,
         Self::Witness,
         Self::Proof,
+        Self::Batch,
         Self::DiskWrite,
         Self::Broadcast,
         Self::Receipt,
@@ -50,6 +53,7 @@ impl Point {
             Self::CursorCommit => "cursor_commit",
             Self::Witness => "witness",
             Self::Proof => "proof",
+            Self::Batch => "batch",
             Self::DiskWrite => "disk_write",
             Self::Broadcast => "broadcast",
             Self::Receipt => "receipt",

@@ -25,6 +25,8 @@
 //! Layers: imports `model`, `prover` and `contracts`.
 
 mod admission;
+mod batch_submit;
+mod batching;
 mod chain;
 pub mod check;
 pub mod config;
@@ -32,7 +34,9 @@ pub mod cost;
 pub mod crash;
 mod error;
 mod fees;
+mod gather;
 mod http;
+mod l1;
 pub mod logging;
 mod metrics;
 mod models;

@@ -22,6 +22,9 @@ type Label = (&'static str, &'static str);
 /// Upper bounds of the proving time histogram, in seconds.
 const PROOF_SECONDS: [f64; 10] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0];
 
+/// Upper bounds of the histogram of requests per batch.
+const BATCH_REQUESTS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
 /// Everything the agent counts.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -33,6 +36,8 @@ pub(crate) struct Metrics {
     pub(crate) reorgs: Counter,
     pub(crate) transactions: Counter,
     pub(crate) replacements: Counter,
+    batches: Counter,
+    batch_requests: Histogram,
     gas_spent: Counter<f64, AtomicU64>,
     balance: Gauge<f64, AtomicU64>,
     pub(crate) head: Gauge<i64, AtomicI64>,
@@ -77,6 +82,11 @@ impl Metrics {
             "Transactions replaced for a fee",
             replacements.clone(),
         );
+        let batches = Counter::default();
+        registry.register("batches", "Batches settled", batches.clone());
+        let batch_requests = Histogram::new(BATCH_REQUESTS);
+        let help = "Requests that a batch settled";
+        registry.register("batch_requests", help, batch_requests.clone());
         let gas_spent = Counter::default();
         registry.register("gas_spent_wei", "Wei paid for gas", gas_spent.clone());
         let balance = Gauge::default();
@@ -99,6 +109,8 @@ impl Metrics {
             reorgs,
             transactions,
             replacements,
+            batches,
+            batch_requests,
             gas_spent,
             balance,
             head,
@@ -122,6 +134,12 @@ impl Metrics {
         self.jobs
             .get_or_create(&[("state", state.name())])
             .set(count);
+    }
+
+    /// A batch that settled `requests` for our payee is final.
+    pub(crate) fn batch_settled(&self, requests: usize) {
+        self.batches.inc();
+        self.batch_requests.observe(requests as f64);
     }
 
     pub(crate) fn add_gas_spent(&self, wei: U256) {
@@ -151,12 +169,15 @@ mod tests {
         metrics.rpc_error(Method::Send, &Class::Transient);
         metrics.proof_seconds.observe(0.15);
         metrics.add_gas_spent(U256::from(7u64));
+        metrics.batch_settled(3);
         let text = metrics.encode().expect("encodes");
         for line in [
             "haloracle_jobs{state=\"done\"} 3",
             "haloracle_rpc_errors_total{method=\"eth_sendRawTransaction\",class=\"transient\"} 1",
             "haloracle_proof_seconds_bucket{le=\"0.2\"} 1",
             "haloracle_gas_spent_wei_total 7",
+            "haloracle_batches_total 1",
+            "haloracle_batch_requests_bucket{le=\"4.0\"} 1",
         ] {
             assert!(text.contains(line), "{line} not in\n{text}");
         }

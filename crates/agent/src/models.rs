@@ -8,6 +8,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use alloy::primitives::{Address, U256};
@@ -20,6 +21,9 @@ use crate::{
     prove::Provable,
     rpc::{Class, Method, RpcError},
 };
+
+/// How long batch keys are believed missing: anybody may add them to the registry.
+const KEYS_FRESH: Duration = Duration::from_secs(300);
 
 /// A bundle cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,7 @@ pub(crate) struct Models {
     loaded: Vec<Arc<Loaded>>,
     registry: OnceCell<Address>,
     known: Mutex<HashMap<U256, Option<Arc<Loaded>>>>,
+    batches: Mutex<HashMap<U256, (Instant, Vec<u32>)>>,
 }
 
 impl Models {
@@ -71,6 +76,7 @@ impl Models {
             loaded,
             registry: OnceCell::new(),
             known: Mutex::default(),
+            batches: Mutex::default(),
         })
     }
 
@@ -127,6 +133,39 @@ impl Models {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(model_id, found.clone());
+        Ok(found)
+    }
+
+    /// Items of the batch circuits of `loaded` whose keys the registry has for the model.
+    pub(crate) async fn batches(
+        &self,
+        chain: &Chain,
+        model_id: U256,
+        loaded: &Loaded,
+    ) -> Result<Vec<u32>, RpcError> {
+        let ours = &loaded.provable.batches;
+        let known = self
+            .batches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&model_id)
+            .cloned();
+        if let Some((at, found)) = known
+            && (found.len() == ours.len() || at.elapsed() < KEYS_FRESH)
+        {
+            return Ok(found);
+        }
+        let registry = self.registry(chain).await?;
+        let mut found = Vec::new();
+        for (items, key) in ours {
+            if chain.batch_key(registry, model_id, *items).await? == Some(*key) {
+                found.push(*items);
+            }
+        }
+        self.batches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(model_id, (Instant::now(), found.clone()));
         Ok(found)
     }
 }

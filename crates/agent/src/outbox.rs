@@ -4,8 +4,9 @@
 //! anything is called failed, because any of them may have been mined; a request is settled or
 //! not by what the hub says, because anybody may have sent our proof.
 
+use alloy::primitives::U256;
 use haloracle_contracts::State;
-use tracing::{Instrument, debug, info, info_span, warn};
+use tracing::{Instrument, Span, debug, info, info_span, warn};
 
 use crate::{
     chain::{Block, Receipt, hex_id},
@@ -32,9 +33,10 @@ impl Submitter {
         let mut nonce = None;
         let (mut first, mut troubles) = (None, 0);
         for slot in self.store.open_slots()? {
-            let span = match slot.request_id {
-                Some(id) => info_span!("request", id = %hex_id(id)),
-                None => info_span!("filler", nonce = slot.nonce),
+            let span = match (slot.request_id, slot.batch_id) {
+                (Some(id), _) => info_span!("request", id = %hex_id(id)),
+                (None, Some(id)) => info_span!("batch", id),
+                (None, None) => info_span!("filler", nonce = slot.nonce),
             };
             let used = match nonce {
                 Some((signer, used)) if signer == slot.signer => used,
@@ -85,9 +87,9 @@ impl Submitter {
             nonce = slot.nonce,
             "the nonce was used by a transaction that is not ours"
         );
-        let outcome = self.outcome(slot, None, head).await?;
+        let outcomes = self.outcomes(slot, None, head).await?;
         self.store
-            .close_slot(slot, SlotState::Usurped, None, outcome.as_ref())?;
+            .close_slot(slot, SlotState::Usurped, None, &outcomes)?;
         Ok(())
     }
 
@@ -101,24 +103,59 @@ impl Submitter {
             }
             return Ok(());
         }
-        let outcome = self.outcome(slot, Some(receipt), head).await?;
+        let outcomes = self.outcomes(slot, Some(receipt), head).await?;
         self.store
-            .close_slot(slot, SlotState::Final, Some(mined), outcome.as_ref())?;
+            .close_slot(slot, SlotState::Final, Some(mined), &outcomes)?;
+        if slot.batch_id.is_some() && receipt.ok {
+            let settled = outcomes
+                .iter()
+                .filter(|outcome| outcome.to == JobState::Done);
+            self.metrics.batch_settled(settled.count());
+        }
         self.metrics.add_gas_spent(receipt.cost);
         Ok(())
     }
 
-    /// Where the job of a decided nonce goes, by what the hub says at `head`; writes nothing, so
-    /// that nonce and job are decided in one transaction.
-    async fn outcome(
+    /// The requests that are being sent at a nonce.
+    fn requests_of(&self, slot: &Slot) -> Result<Vec<U256>, AgentError> {
+        let batch = slot.batch_id.map(|id| self.store.batch(id)).transpose()?;
+        let Some(batch) = batch.flatten() else {
+            return Ok(slot.request_id.into_iter().collect());
+        };
+        let members = self.store.members(&batch)?.into_iter();
+        let sending = members.filter(|member| member.state == JobState::Sending);
+        Ok(sending.map(|member| member.job.id).collect())
+    }
+
+    /// Where the jobs of a decided nonce go, by what the hub says at `head`; writes nothing, so
+    /// that nonce and jobs are decided in one transaction.
+    async fn outcomes(
         &self,
         slot: &Slot,
         receipt: Option<Receipt>,
         head: Block,
-    ) -> Result<Option<JobOutcome>, AgentError> {
-        let Some(id) = slot.request_id else {
-            return Ok(None);
-        };
+    ) -> Result<Vec<JobOutcome>, AgentError> {
+        let shared = slot.batch_id.is_some();
+        let mut outcomes = Vec::new();
+        for id in self.requests_of(slot)? {
+            let span = match shared {
+                true => info_span!("request", id = %hex_id(id)),
+                false => Span::none(),
+            };
+            let outcome = self.outcome(id, shared, receipt, head).instrument(span);
+            outcomes.push(outcome.await?);
+        }
+        Ok(outcomes)
+    }
+
+    /// Where one job of a decided nonce goes.
+    async fn outcome(
+        &self,
+        id: U256,
+        shared: bool,
+        receipt: Option<Receipt>,
+        head: Block,
+    ) -> Result<JobOutcome, AgentError> {
         let on_chain = self.chain.request_state(id, head).await?;
         let target = settle::target(&self.store, id, on_chain, self.payee)?;
         let hash = receipt.map(|receipt| tracing::field::display(receipt.hash));
@@ -128,24 +165,26 @@ impl Submitter {
             reason: None,
             settled_block: None,
             retry_ms: None,
+            alone: false,
         };
         let Some((to, reason)) = target else {
             // Whether its block left the chain is for the watcher to say.
-            return Ok(Some(outcome));
+            return Ok(outcome);
         };
         (outcome.to, outcome.reason) = (to, reason);
         if on_chain.state != State::Open {
             let block = receipt.map_or(head.number, |receipt| receipt.block);
             info!(state = to.name(), block, hash, "request settled");
             outcome.settled_block = Some(block);
-            return Ok(Some(outcome));
+            return Ok(outcome);
         }
         // Reverted, or used up by something else, and the request is still open.
-        let why = if receipt.is_some() {
-            "its transaction reverted"
-        } else {
-            "its nonce was used"
+        let why = match receipt {
+            Some(_) if shared => "its batch did not settle it",
+            Some(_) => "its transaction reverted",
+            None => "its nonce was used",
         };
+        outcome.alone = shared;
         let attempts = self.store.job(id)?.map_or(0, |job| job.attempts) + 1;
         if attempts >= self.max_attempts {
             outcome.to = JobState::Failed;
@@ -154,7 +193,7 @@ impl Submitter {
         outcome.retry_ms = Some(backoff(attempts));
         let state = outcome.to.name();
         warn!(?hash, attempts, state, "{why}, but the request is open");
-        Ok(Some(outcome))
+        Ok(outcome)
     }
 
     /// Gets a waiting nonce mined: send, send again, replace with a higher fee, or fill.
@@ -167,21 +206,26 @@ impl Submitter {
         let Some(newest) = transactions.first() else {
             return Ok(());
         };
-        if let Some(id) = slot.request_id {
-            let on_chain = self.chain.request_state(id, head).await?;
-            match on_chain.state {
-                State::Open => {}
+        let requests = self.requests_of(slot)?;
+        let mut open = Vec::new();
+        let mut unknown = false;
+        for id in &requests {
+            match self.chain.request_state(*id, head).await?.state {
+                State::Open => open.push(*id),
                 // Its block left the chain; the request will be back, or the nonce filled later.
                 State::None => {
-                    let gone = self.store.job(id)?.is_some_and(|job| job.block.is_none());
-                    if !gone || !self.is_old(newest) {
-                        return Ok(());
-                    }
-                    return self.fill(slot, transactions, head).await;
+                    let gone = self.store.job(*id)?.is_some_and(|job| job.block.is_none());
+                    unknown |= !gone || !self.is_old(newest);
                 }
-                // Sent now it would only revert. A filler costs the least.
-                _ => return self.fill(slot, transactions, head).await,
+                _ => {}
             }
+        }
+        if open.is_empty() && (slot.request_id.is_some() || slot.batch_id.is_some()) {
+            // Sent now it would only revert, or settle nothing. A filler costs the least.
+            return match unknown {
+                true => Ok(()),
+                false => self.fill(slot, transactions, head).await,
+            };
         }
         let known = self.chain.knows(newest.hash).await?;
         if known && newest.sent_ms.is_none() {
@@ -190,7 +234,7 @@ impl Submitter {
         if known && !self.is_old(newest) {
             return Ok(());
         }
-        if self.is_late(slot, head).await? {
+        if self.are_late(&open, head).await? {
             return self.fill(slot, transactions, head).await;
         }
         if known {
@@ -203,20 +247,21 @@ impl Submitter {
         }
     }
 
-    /// Whether an open request can no longer be answered: its deadline has passed, or its
-    /// cancellation is in effect.
-    async fn is_late(&self, slot: &Slot, head: Block) -> Result<bool, AgentError> {
-        let Some(id) = slot.request_id else {
-            return Ok(false);
-        };
-        let Some(job) = self.store.job(id)? else {
-            return Ok(false);
-        };
-        if head.timestamp >= job.request.deadline {
-            return Ok(true);
+    /// Whether there are open requests and none can be answered any more: its deadline has passed,
+    /// or its cancellation is in effect.
+    async fn are_late(&self, open: &[U256], head: Block) -> Result<bool, AgentError> {
+        for id in open {
+            let Some(job) = self.store.job(*id)? else {
+                return Ok(false);
+            };
+            if head.timestamp < job.request.deadline {
+                let cancelled = self.chain.cancelled_at(*id).await?;
+                if cancelled == 0 || head.timestamp < cancelled {
+                    return Ok(false);
+                }
+            }
         }
-        let cancelled = self.chain.cancelled_at(id).await?;
-        Ok(cancelled != 0 && head.timestamp >= cancelled)
+        Ok(!open.is_empty())
     }
 
     fn is_old(&self, tx: &StoredTx) -> bool {
@@ -230,9 +275,15 @@ impl Submitter {
             // At the cap: nodes forget transactions, so this one is handed to them again.
             return self.broadcast(newest).await.map(drop);
         };
-        let tx = match slot.request_id {
-            None => self.sign_filler(slot, fees)?,
-            Some(id) => {
+        let tx = match (slot.request_id, slot.batch_id) {
+            (None, None) => self.sign_filler(slot, fees)?,
+            (None, Some(id)) => {
+                let Some(batch) = self.store.batch(id)? else {
+                    return Ok(());
+                };
+                self.sign_batch(slot, &batch, newest.gas, fees)?
+            }
+            (Some(id), _) => {
                 let (job, proof) = (self.store.job(id)?, self.store.proof(id, self.payee)?);
                 let (Some(job), Some(proof)) = (job, proof) else {
                     return Ok(());
@@ -278,8 +329,8 @@ impl Submitter {
             return self.broadcast(&tx).await.map(drop);
         }
         warn!(nonce = slot.nonce, hash = %tx.hash, "using the nonce up without its request");
-        let outcome = self.outcome(slot, None, head).await?;
-        self.store.fill_slot(slot, &tx, outcome.as_ref())?;
+        let outcomes = self.outcomes(slot, None, head).await?;
+        self.store.fill_slot(slot, &tx, &outcomes)?;
         self.broadcast(&tx).await.map(drop)
     }
 

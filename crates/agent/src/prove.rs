@@ -1,6 +1,14 @@
 //! The one place that calls the prover.
 
-use std::path::Path;
+mod batch;
+
+pub(crate) use batch::Binding;
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use haloracle_contracts::{Schema, statement};
@@ -8,6 +16,7 @@ use haloracle_model::{IntegerModel, ModelError};
 use haloracle_prover::{Bundle, Keys, ProveError};
 
 use crate::{
+    cost::{self, Cost, Way},
     crash::{self, Point},
     private::{
         Opening,
@@ -28,7 +37,16 @@ pub(crate) struct Provable {
     pub(crate) privacy: Privacy,
     /// Inputs and outputs, as models pin them.
     pub(crate) schema: Schema,
-    keys: Keys,
+    /// What its settlements cost.
+    pub(crate) cost: cost::Model,
+    /// Batch circuits with keys: items and the key's hash, ascending.
+    pub(crate) batches: Vec<(u32, B256)>,
+    /// Millionths of a byte that an OP-stack chain counts for a settlement of its own.
+    pub(crate) counted: u64,
+    pub(super) keys: Keys,
+    pub(super) bundle: Bundle,
+    /// Keys of batches, loaded when they are first used.
+    pub(super) batch_keys: Mutex<HashMap<u32, Arc<Keys>>>,
 }
 
 /// Why a request has no proof.
@@ -78,12 +96,24 @@ impl Provable {
         let privacy = Privacy::of(&bundle).map_err(|error| error.to_string())?;
         let schema = registration::schema_of(keys.model(), privacy);
         let data = keys.verifying_key().to_data();
+        let mut batches = Vec::new();
+        for items in bundle.batches() {
+            let key = bundle.batch_verifying_key(*items);
+            let key = key.map_err(|error| error.to_string())?;
+            batches.push((*items, statement::vk_hash(&key.to_data())));
+        }
+        let cost = cost::Model::of(&bundle);
         Ok(Self {
+            counted: Cost::new(&cost, Way::Single, 1).counted,
+            cost,
+            batches,
+            batch_keys: Mutex::default(),
             vk_hash: statement::vk_hash(&data),
             route: registration::route(keys.verifying_key(), keys.srs()),
             privacy,
             schema: schema.map_err(|error| error.to_string())?,
             keys,
+            bundle,
         })
     }
 

@@ -5,7 +5,7 @@
 //! still observed, and is taken again.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Instant,
@@ -21,9 +21,10 @@ use tracing::{Instrument, Span, debug, error, info, info_span, warn};
 use crate::{
     admission::{Admission, Verdict},
     chain::{Block, hex_id},
-    config::ProverConfig,
+    config::{BatchConfig, ProverConfig},
     crash::{self, Point},
     error::AgentError,
+    gather::Waiting,
     metrics::Metrics,
     models::Loaded,
     prove::{Input, ProofError},
@@ -54,10 +55,18 @@ pub(crate) struct Provers {
     pub(crate) config: ProverConfig,
     pub(crate) payee: Address,
     pub(crate) confirmations: u64,
-    wake: Arc<Wake>,
-    permits: Arc<Semaphore>,
-    busy: Arc<Mutex<HashMap<U256, U256>>>,
-    tasks: JoinSet<Result<(), StoreError>>,
+    pub(crate) batch: Option<BatchConfig>,
+    pub(crate) wake: Arc<Wake>,
+    pub(crate) permits: Arc<Semaphore>,
+    /// Requests that wait for others or are being proved, and their models.
+    pub(crate) busy: Arc<Mutex<HashMap<U256, U256>>>,
+    pub(crate) tasks: JoinSet<Result<(), StoreError>>,
+    /// Requests that wait for others, by model.
+    pub(crate) groups: HashMap<U256, Waiting>,
+    /// Requests that have waited in vain, until they are taken alone.
+    pub(crate) lone: HashSet<U256>,
+    /// Models whose requests were gathered before.
+    pub(crate) shared: HashSet<U256>,
 }
 
 impl Provers {
@@ -74,14 +83,18 @@ impl Provers {
             config: config.prover.clone(),
             payee: config.payee,
             confirmations: config.rpc.confirmations,
+            batch: config.batch.clone(),
             wake,
             permits: Arc::new(Semaphore::new(config.prover.workers)),
             busy: Arc::default(),
             tasks: JoinSet::new(),
+            groups: HashMap::new(),
+            lone: HashSet::new(),
+            shared: HashSet::new(),
         }
     }
 
-    /// Fills free workers with requests that are deep enough at `head`.
+    /// Fills free workers with requests that are deep enough at `head`, or gathers them.
     pub(crate) async fn dispatch(&mut self, head: Block) -> Result<(), AgentError> {
         while let Some(finished) = self.tasks.try_join_next() {
             match finished {
@@ -93,10 +106,12 @@ impl Provers {
             return Ok(());
         };
         let free = self.permits.available_permits();
-        if free == 0 {
+        if free == 0 && self.batch.is_none() {
             return Ok(());
         }
         let limit = free + self.lock().len() + LOOKAHEAD;
+        // Groups that wait no longer go before requests that came later.
+        let reserved = self.due_groups(head).len();
         for job in self
             .store
             .due(JobState::Observed, deep_enough, now_ms(), limit)?
@@ -104,8 +119,8 @@ impl Provers {
             if self.lock().contains_key(&job.id) {
                 continue;
             }
-            if self.permits.available_permits() == 0 {
-                break;
+            if self.permits.available_permits() <= reserved && !self.is_gathered(&job) {
+                continue;
             }
             let span = info_span!("request", id = %hex_id(job.id));
             let id = job.id;
@@ -116,7 +131,7 @@ impl Provers {
                 return Err(error);
             }
         }
-        Ok(())
+        self.flush(head).await
     }
 
     /// Judges one request and starts proving it.
@@ -131,8 +146,19 @@ impl Provers {
             return Ok(());
         }
         let busy = |model| self.lock().values().filter(|busy| **busy == model).count();
-        match self.admission.judge(&job, head, busy).await? {
-            Verdict::Take(loaded, input) => self.start(job, loaded, input),
+        let verdict = self.admission.judge(&job, head, busy).await?;
+        if !matches!(verdict, Verdict::Take(..)) {
+            self.lone.remove(&job.id);
+        }
+        match verdict {
+            Verdict::Take(loaded, input) => {
+                let sizes = self.sizes(&job, &loaded).await?;
+                if sizes.is_empty() {
+                    self.start(job, loaded, input);
+                } else {
+                    self.gather(job, loaded, input, sizes);
+                }
+            }
             Verdict::Skip(reason) => {
                 info!(%reason, "request not taken");
                 let (from, to) = ([JobState::Observed], JobState::Skipped);
@@ -165,6 +191,7 @@ impl Provers {
             return;
         };
         self.lock().insert(job.id, job.request.modelId);
+        self.lone.remove(&job.id);
         let (store, metrics) = (Arc::clone(&self.store), Arc::clone(&self.metrics));
         let (busy, wake) = (Arc::clone(&self.busy), Arc::clone(&self.wake));
         let (payee, max_attempts) = (self.payee, self.config.max_attempts);
@@ -194,16 +221,17 @@ impl Provers {
         while self.tasks.join_next().await.is_some() {}
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<U256, U256>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<U256, U256>> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Runs `prove` on a thread of its own. Unlike the runtime's blocking threads it does not keep the
 /// process alive: an agent that stops does not wait minutes for a large proof.
-async fn on_thread<F>(prove: F) -> Result<StoredProof, ProofError>
+pub(crate) async fn on_thread<T, F>(prove: F) -> Result<T, ProofError>
 where
-    F: FnOnce() -> Result<StoredProof, ProofError> + Send + 'static,
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, ProofError> + Send + 'static,
 {
     let (sender, outcome) = oneshot::channel();
     let span = Span::current();
@@ -307,7 +335,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_of_the_prover_is_a_failed_attempt() {
-        let outcome = on_thread(|| panic!("out of memory")).await;
+        let outcome = on_thread::<StoredProof, _>(|| panic!("out of memory")).await;
         assert!(matches!(outcome, Err(ProofError::Prover(_))));
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     error::AgentError,
     http::{self, Status},
+    l1::L1,
     metrics::Metrics,
     models::Models,
     private::{
@@ -107,6 +108,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         }
         None => None,
     };
+    let l1 = Arc::new(L1::default());
     let admission = || Admission {
         chain: chain.clone(),
         store: Arc::clone(&store),
@@ -114,6 +116,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         openings: openings.clone(),
         limits: config.admission.clone(),
         fees: config.fees.clone(),
+        l1: Arc::clone(&l1),
     };
     let address = signer.address();
     let watcher = Watcher::new(

@@ -35,7 +35,7 @@ const GAS_MARGIN: u64 = 15;
 /// Gas of a transfer to oneself.
 const FILLER_GAS: u64 = 21_000;
 /// Pause while gas is above the cap, or after trouble with the nodes.
-const WAIT_MS: u64 = 2_000;
+pub(crate) const WAIT_MS: u64 = 2_000;
 
 /// Signs and sends for one address.
 #[derive(Debug)]
@@ -56,8 +56,8 @@ impl Submitter {
     pub(crate) async fn round(&self, head: Block) -> Result<(), AgentError> {
         let trouble = self.reconcile(head).await?;
         self.fill_gaps(head).await?;
-        let in_flight = self.store.open_slots()?.len();
-        let room = self.fees.max_in_flight.saturating_sub(in_flight);
+        self.submit_batches(head, self.room()?).await?;
+        let room = self.room()?;
         for job in self
             .store
             .due(JobState::Proved, u64::MAX >> 1, now_ms(), room)?
@@ -72,6 +72,12 @@ impl Submitter {
             }
         }
         trouble.map_or(Ok(()), Err)
+    }
+
+    /// Transactions that may still be sent.
+    fn room(&self) -> Result<usize, AgentError> {
+        let in_flight = self.store.open_slots()?.len();
+        Ok(self.fees.max_in_flight.saturating_sub(in_flight))
     }
 
     /// Takes one proved request to a broadcast transaction.
@@ -119,9 +125,15 @@ impl Submitter {
 
     /// Gas for `data`, after a simulation for the sake of its clear refusal.
     async fn gas(&self, data: &Bytes) -> Result<u64, RpcError> {
+        let (from, hub) = (self.signer.address(), self.chain.hub());
+        self.chain.simulate(from, hub, data).await?;
+        self.estimate(hub, data).await
+    }
+
+    /// Gas for `data` sent to `to`, with a margin and below the configured limit.
+    pub(crate) async fn estimate(&self, to: Address, data: &Bytes) -> Result<u64, RpcError> {
         let from = self.signer.address();
-        self.chain.simulate(from, data).await?;
-        let estimate = self.chain.estimate_gas(from, data).await?;
+        let estimate = self.chain.estimate_gas(from, to, data).await?;
         if estimate > self.fees.gas_limit {
             let limit = self.fees.gas_limit;
             let message = format!("needs {estimate} gas, `fees.gas_limit` is {limit}");
@@ -198,7 +210,7 @@ impl Submitter {
     }
 
     /// The first nonce that neither the chain nor this agent has used.
-    async fn next_nonce(&self, head: Block) -> Result<u64, AgentError> {
+    pub(crate) async fn next_nonce(&self, head: Block) -> Result<u64, AgentError> {
         let on_chain = self.chain.nonce(self.signer.address(), head).await?;
         let on_disk = self.store.next_nonce(self.signer.address())?;
         self.believable(on_chain, on_disk)?;
@@ -282,7 +294,7 @@ impl Submitter {
         self.sign(slot.nonce, self.chain.hub(), data, gas, fees)
     }
 
-    fn sign(
+    pub(crate) fn sign(
         &self,
         nonce: u64,
         to: Address,

@@ -276,6 +276,7 @@ impl Watcher {
         let decided = [
             JobState::Observed,
             JobState::Proved,
+            JobState::Batched,
             JobState::Skipped,
             JobState::Failed,
             JobState::Done,

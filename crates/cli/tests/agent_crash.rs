@@ -14,11 +14,11 @@ use haloracle_testkit::{
     process::{CRASH_AT, HOLD_AT},
 };
 
-/// Points that every request passes; `RemovedLog` needs a reorganisation.
+/// Points that every request passes alone; `RemovedLog` needs a reorganisation, `Batch` others.
 fn on_the_way() -> impl Iterator<Item = Point> {
     Point::ALL
         .into_iter()
-        .filter(|point| *point != Point::RemovedLog)
+        .filter(|point| !matches!(point, Point::RemovedLog | Point::Batch))
 }
 
 fn spawn(world: &World, environment: &[(&str, &str)]) -> AgentProcess {

@@ -9,8 +9,8 @@ use alloy::{
     sol_types::{SolCall, SolEvent, SolValue},
 };
 use haloracle_contracts::{
-    IEscrow, IInferenceHub, IModelRegistry, IVerifierRouter, ModelPolicy, ModelSpec, Request,
-    RequestOptions, Schema, State, statement,
+    BatchKey, IEscrow, IInferenceHub, IModelRegistry, IVerifierRouter, ModelPolicy, ModelSpec,
+    Request, RequestOptions, Schema, State, statement,
 };
 
 use crate::{Anvil, Artifact, TestkitError, anvil::ACCOUNTS};
@@ -124,6 +124,23 @@ impl Hub {
         schema: Schema,
         policy: ModelPolicy,
     ) -> Result<U256, TestkitError> {
+        self.register_batched(spec, vk_data, srs_hash, schema, policy, &[])
+            .await
+    }
+
+    /// As [`Self::register_as`], with keys of batches: items of each and its data.
+    ///
+    /// # Errors
+    /// The registry refuses the model or a key.
+    pub async fn register_batched(
+        &self,
+        spec: ModelSpec,
+        vk_data: &[u8],
+        srs_hash: B256,
+        schema: Schema,
+        policy: ModelPolicy,
+        batches: &[(u16, Vec<u8>)],
+    ) -> Result<U256, TestkitError> {
         let route = match spec.route.is_zero() {
             true => self.route,
             false => spec.route,
@@ -137,11 +154,18 @@ impl Hub {
             onnxHash: B256::repeat_byte(2),
             reportHash: B256::repeat_byte(3),
             compilerVersion: "test".into(),
+            batchKeys: batches
+                .iter()
+                .map(|(items, data)| BatchKey {
+                    items: *items,
+                    vkHash: statement::vk_hash(data),
+                })
+                .collect(),
             ..spec
         };
         let id = statement::model_id(OWNER, &spec);
         let call = IModelRegistry::registerCall {
-            spec,
+            spec: spec.clone(),
             vkData: vk_data.to_vec().into(),
             schema,
             policy,
@@ -150,6 +174,18 @@ impl Hub {
         self.anvil
             .send("register", OWNER, Some(self.registry), U256::ZERO, data)
             .await?;
+        for (index, (_, data)) in batches.iter().enumerate() {
+            let add = IModelRegistry::addBatchKeyCall {
+                modelId: id,
+                spec: spec.clone(),
+                index: U256::from(index),
+                vkData: data.clone().into(),
+            };
+            let (to, data) = (Some(self.registry), add.abi_encode().into());
+            self.anvil
+                .send("addBatchKey", OWNER, to, U256::ZERO, data)
+                .await?;
+        }
         Ok(id)
     }
 

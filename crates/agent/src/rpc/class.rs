@@ -28,6 +28,8 @@ pub enum Method {
     Balance,
     /// `eth_getCode`.
     Code,
+    /// `eth_getStorageAt`.
+    Storage,
     /// `eth_maxPriorityFeePerGas`.
     PriorityFee,
     /// `eth_sendRawTransaction`.
@@ -50,6 +52,7 @@ impl Method {
             Self::Nonce => "eth_getTransactionCount",
             Self::Balance => "eth_getBalance",
             Self::Code => "eth_getCode",
+            Self::Storage => "eth_getStorageAt",
             Self::PriorityFee => "eth_maxPriorityFeePerGas",
             Self::Send => "eth_sendRawTransaction",
             Self::Receipt => "eth_getTransactionReceipt",

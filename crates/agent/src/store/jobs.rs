@@ -7,7 +7,7 @@ use alloy::{
 use haloracle_contracts::Request;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Store, StoreError, id_bytes, integer, number, unsigned};
+use super::{Store, StoreError, batches, id_bytes, integer, number, unsigned};
 
 /// Where a request stands for this agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +17,8 @@ pub enum JobState {
     Observed,
     /// The proof is on disk.
     Proved,
+    /// A proof that it shares with others is on disk.
+    Batched,
     /// A signed transaction is on disk; the outbox owns what happens next.
     Sending,
     /// Settled for our payee, at depth.
@@ -37,9 +39,10 @@ pub enum JobState {
 
 impl JobState {
     /// Every state.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Observed,
         Self::Proved,
+        Self::Batched,
         Self::Sending,
         Self::Done,
         Self::Lost,
@@ -55,6 +58,7 @@ impl JobState {
         match self {
             Self::Observed => "observed",
             Self::Proved => "proved",
+            Self::Batched => "batched",
             Self::Sending => "sending",
             Self::Done => "done",
             Self::Lost => "lost",
@@ -64,6 +68,13 @@ impl JobState {
             Self::Removed => "removed",
             Self::Resync => "resync",
         }
+    }
+
+    /// The state of a name in the database.
+    pub(super) fn parse(name: &str) -> Result<Self, StoreError> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|state| state.name() == name)
+            .ok_or_else(|| StoreError::Damaged(format!("job state `{name}`")))
     }
 }
 
@@ -88,6 +99,8 @@ pub(crate) struct Job {
     pub(crate) block: Option<u64>,
     /// Attempts that failed.
     pub(crate) attempts: u32,
+    /// Whether it is to be settled by a proof of its own.
+    pub(crate) alone: bool,
 }
 
 /// Where a job goes when the fate of its nonce is known.
@@ -99,6 +112,8 @@ pub(crate) struct JobOutcome {
     pub(crate) settled_block: Option<u64>,
     /// Whether it counts as a failed attempt, and the pause before the next.
     pub(crate) retry_ms: Option<u64>,
+    /// Whether it is to be settled by a proof of its own from now on.
+    pub(crate) alone: bool,
 }
 
 /// Block number of a job whose block left the chain: never deep enough, above every ancestor.
@@ -111,9 +126,9 @@ pub(crate) struct StoredProof {
     pub(crate) proof: Bytes,
 }
 
-const COLUMNS: &str = "id, request, input, fee, block_number, attempts";
+const COLUMNS: &str = "id, request, input, fee, block_number, attempts, alone";
 
-type RawJob = (Vec<u8>, Vec<u8>, Vec<u8>, String, i64, u32);
+type RawJob = (Vec<u8>, Vec<u8>, Vec<u8>, String, i64, u32, bool);
 
 fn raw_job(row: &Row<'_>) -> rusqlite::Result<RawJob> {
     Ok((
@@ -123,10 +138,11 @@ fn raw_job(row: &Row<'_>) -> rusqlite::Result<RawJob> {
         row.get(3)?,
         row.get(4)?,
         row.get(5)?,
+        row.get(6)?,
     ))
 }
 
-fn job((id, request, input, fee, block, attempts): RawJob) -> Result<Job, StoreError> {
+fn job((id, request, input, fee, block, attempts, alone): RawJob) -> Result<Job, StoreError> {
     Ok(Job {
         id: number(&id)?,
         request: Request::abi_decode(&request)
@@ -137,6 +153,7 @@ fn job((id, request, input, fee, block, attempts): RawJob) -> Result<Job, StoreE
             .map_err(|_| StoreError::Damaged(format!("fee `{fee}`")))?,
         block: (block != NOWHERE).then(|| unsigned(block)).transpose()?,
         attempts,
+        alone,
     })
 }
 
@@ -351,10 +368,11 @@ impl Store {
             .collect()
     }
 
-    /// Requests of a model that are proved or being sent.
+    /// Requests of a model that are proved, alone or with others, or being sent.
     pub(crate) fn pending_of_model(&self, model_id: U256) -> Result<usize, StoreError> {
         let count: i64 = self.lock().query_row(
-            "SELECT count(*) FROM jobs WHERE model_id = ?1 AND state IN ('proved', 'sending')",
+            "SELECT count(*) FROM jobs WHERE model_id = ?1 AND state
+               IN ('proved', 'batched', 'sending')",
             [id_bytes(model_id)],
             |row| row.get(0),
         )?;
@@ -366,7 +384,10 @@ impl Store {
         Ok(self.lock().execute(
             "UPDATE jobs SET state = 'resync', not_before_ms = 0 WHERE state = 'sending'
                AND NOT EXISTS (SELECT 1 FROM slots
-                 WHERE slots.request_id = jobs.id AND slots.state IN ('live', 'mined'))",
+                 WHERE slots.request_id = jobs.id AND slots.state IN ('live', 'mined'))
+               AND NOT EXISTS (SELECT 1 FROM slots JOIN batch_members USING (batch_id)
+                 WHERE batch_members.request_id = jobs.id
+                   AND slots.state IN ('live', 'mined'))",
             [],
         )?)
     }
@@ -381,9 +402,17 @@ impl Store {
         tx.execute(
             "UPDATE jobs SET state = 'sending', settled_block = NULL WHERE id IN
                (SELECT request_id FROM slots
+                WHERE state = 'final' AND mined_ok = 1 AND mined_block > ?1
+                UNION SELECT batch_members.request_id FROM slots JOIN batch_members USING (batch_id)
                 WHERE state = 'final' AND mined_ok = 1 AND mined_block > ?1)",
             [above],
         )?;
+        tx.execute(
+            "UPDATE batches SET state = 'sending' WHERE id IN (SELECT batch_id FROM slots
+               WHERE state = 'final' AND mined_ok = 1 AND mined_block > ?1)",
+            [above],
+        )?;
+        batches::dissolve_above(&tx, above)?;
         tx.execute(
             "UPDATE OR IGNORE slots SET state = 'live' WHERE mined_block > ?1
                AND (state = 'mined' OR (state = 'final' AND mined_ok = 1))",
@@ -391,7 +420,7 @@ impl Store {
         )?;
         let marked = tx.execute(
             "UPDATE jobs SET state = 'resync', settled_block = NULL, not_before_ms = 0
-             WHERE (block_number > ?1 OR settled_block > ?1) AND state NOT IN ('sending', 'removed')",
+             WHERE (block_number > ?1 OR settled_block > ?1) AND state NOT IN ('sending', 'batched', 'removed')",
             [above],
         )?;
         tx.execute(

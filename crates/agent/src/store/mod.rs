@@ -4,6 +4,7 @@
 //! the outside world is preceded by a commit that lets a restarted agent know it may have
 //! happened. A lock file keeps a second agent out: two agents on one nonce lose money.
 
+mod batches;
 mod cursor;
 mod jobs;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use alloy::primitives::{Address, B256, U256};
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::RwLock;
 
+pub(crate) use batches::{Batch, NewBatch};
 pub(crate) use cursor::Checkpoint;
 pub use jobs::JobState;
 pub(crate) use jobs::{Job, JobOutcome, NewJob, StoredProof};
@@ -30,7 +32,7 @@ pub(crate) use openings::Stored;
 pub(crate) use outbox::{Slot, SlotState, StoredTx};
 
 /// Version of the schema that this agent writes.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +145,12 @@ impl Store {
             let tx = connection.transaction()?;
             tx.execute_batch(include_str!("schema_3.sql"))?;
             tx.pragma_update(None, "user_version", 3)?;
+            tx.commit()?;
+        }
+        if found < 4 {
+            let tx = connection.transaction()?;
+            tx.execute_batch(include_str!("schema_4.sql"))?;
+            tx.pragma_update(None, "user_version", 4)?;
             tx.commit()?;
         }
         let store = Self {

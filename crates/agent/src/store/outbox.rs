@@ -43,8 +43,10 @@ impl SlotState {
 pub(crate) struct Slot {
     pub(crate) signer: Address,
     pub(crate) nonce: u64,
-    /// `None`: a filler.
+    /// `None`: a batch or a filler.
     pub(crate) request_id: Option<U256>,
+    /// The batch that it settles, if any.
+    pub(crate) batch_id: Option<i64>,
     pub(crate) state: SlotState,
     /// Hash of the mined transaction and its block.
     pub(crate) mined: Option<(B256, u64)>,
@@ -108,14 +110,7 @@ impl Store {
                 return Ok(false);
             }
         }
-        let taken = db.execute(
-            "INSERT INTO slots (signer, nonce, request_id, state) VALUES (?1, ?2, ?3, 'live')
-             ON CONFLICT (signer, nonce) DO UPDATE SET request_id = ?3, state = 'live',
-               mined_hash = NULL, mined_block = NULL, mined_ok = NULL, used_ms = NULL
-             WHERE state = 'usurped' OR (state = 'final' AND mined_ok = 0)",
-            params![signer.as_slice(), integer(nonce)?, request_id.map(id_bytes)],
-        )?;
-        if taken == 0 {
+        if !take(&db, signer, nonce, request_id, None)? {
             return Ok(false);
         }
         insert(&db, signer, nonce, tx)?;
@@ -132,21 +127,22 @@ impl Store {
     }
 
     /// Stores a transaction that uses a live nonce up without its request, and moves the job
-    /// away, as one.
+    /// or the jobs away, as one.
     pub(crate) fn fill_slot(
         &self,
         slot: &Slot,
         tx: &StoredTx,
-        outcome: Option<&JobOutcome>,
+        outcomes: &[JobOutcome],
     ) -> Result<(), StoreError> {
         let mut connection = self.lock();
         let db = connection.transaction()?;
         db.execute(
-            "UPDATE slots SET request_id = NULL WHERE signer = ?1 AND nonce = ?2",
+            "UPDATE slots SET request_id = NULL, batch_id = NULL
+             WHERE signer = ?1 AND nonce = ?2",
             params![slot.signer.as_slice(), integer(slot.nonce)?],
         )?;
         insert(&db, slot.signer, slot.nonce, tx)?;
-        apply(&db, outcome)?;
+        apply(&db, slot, outcomes)?;
         Ok(db.commit()?)
     }
 
@@ -176,7 +172,8 @@ impl Store {
     pub(crate) fn open_slots(&self) -> Result<Vec<Slot>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
-            "SELECT signer, nonce, request_id, state, mined_hash, mined_block, used_ms FROM slots
+            "SELECT signer, nonce, request_id, state, mined_hash, mined_block, used_ms, batch_id
+             FROM slots
              WHERE state IN ('live', 'mined') ORDER BY signer, nonce",
         )?;
         let rows = statement.query_map([], |row| {
@@ -188,14 +185,16 @@ impl Store {
                 row.get::<_, Option<Vec<u8>>>(4)?,
                 row.get::<_, Option<i64>>(5)?,
                 row.get::<_, Option<i64>>(6)?,
+                row.get::<_, Option<i64>>(7)?,
             ))
         })?;
         rows.map(|row| {
-            let (signer, nonce, request_id, state, mined_hash, mined_block, used) = row?;
+            let (signer, nonce, request_id, state, mined_hash, mined_block, used, batch_id) = row?;
             Ok(Slot {
                 signer: address(&signer)?,
                 nonce: unsigned(nonce)?,
                 request_id: request_id.map(|id| number(&id)).transpose()?,
+                batch_id,
                 state: SlotState::parse(&state)?,
                 mined: match (mined_hash, mined_block) {
                     (Some(bytes), Some(block)) => Some((hash(&bytes)?, unsigned(block)?)),
@@ -254,16 +253,17 @@ impl Store {
         state: SlotState,
         mined: Option<(B256, u64, bool)>,
     ) -> Result<(), StoreError> {
-        self.close_slot(slot, state, mined, None)
+        self.close_slot(slot, state, mined, &[])
     }
 
-    /// As [`Self::set_slot`], and moves the job of the nonce where `outcome` says, as one.
+    /// As [`Self::set_slot`], and moves the jobs of the nonce where `outcomes` say, as one; its
+    /// batch is over then.
     pub(crate) fn close_slot(
         &self,
         slot: &Slot,
         state: SlotState,
         mined: Option<(B256, u64, bool)>,
-        outcome: Option<&JobOutcome>,
+        outcomes: &[JobOutcome],
     ) -> Result<(), StoreError> {
         let (mined_hash, block, ok) = match mined {
             Some((hash, block, ok)) => (Some(hash.to_vec()), Some(integer(block)?), Some(ok)),
@@ -286,34 +286,71 @@ impl Store {
         )
         .optional()?
         .ok_or_else(|| StoreError::Damaged(format!("no slot for nonce {}", slot.nonce)))?;
-        apply(&db, outcome)?;
+        if matches!(state, SlotState::Final | SlotState::Usurped) {
+            apply(&db, slot, outcomes)?;
+        }
         Ok(db.commit()?)
     }
 }
 
-/// Moves a job that is being sent.
-fn apply(db: &rusqlite::Transaction<'_>, outcome: Option<&JobOutcome>) -> Result<(), StoreError> {
-    let Some(outcome) = outcome else {
-        return Ok(());
-    };
-    let until = now_ms().saturating_add(outcome.retry_ms.unwrap_or_default());
-    db.execute(
-        "UPDATE jobs SET state = ?2, reason = ?3, settled_block = coalesce(?4, settled_block),
-           attempts = attempts + ?5, not_before_ms = CASE WHEN ?5 THEN ?6 ELSE 0 END
-         WHERE id = ?1 AND state = 'sending'",
+/// Takes a nonce, unless it is taken.
+pub(super) fn take(
+    db: &rusqlite::Transaction<'_>,
+    signer: Address,
+    nonce: u64,
+    request_id: Option<U256>,
+    batch_id: Option<i64>,
+) -> Result<bool, StoreError> {
+    let taken = db.execute(
+        "INSERT INTO slots (signer, nonce, request_id, batch_id, state)
+         VALUES (?1, ?2, ?3, ?4, 'live')
+         ON CONFLICT (signer, nonce) DO UPDATE SET request_id = ?3, batch_id = ?4, state = 'live',
+           mined_hash = NULL, mined_block = NULL, mined_ok = NULL, used_ms = NULL
+         WHERE state = 'usurped' OR (state = 'final' AND mined_ok = 0)",
         params![
-            id_bytes(outcome.id),
-            outcome.to.name(),
-            outcome.reason,
-            outcome.settled_block.map(integer).transpose()?,
-            outcome.retry_ms.is_some(),
-            integer(until)?
+            signer.as_slice(),
+            integer(nonce)?,
+            request_id.map(id_bytes),
+            batch_id
         ],
     )?;
+    Ok(taken == 1)
+}
+
+/// Moves the jobs of a decided nonce that are being sent; its batch is over.
+fn apply(
+    db: &rusqlite::Transaction<'_>,
+    slot: &Slot,
+    outcomes: &[JobOutcome],
+) -> Result<(), StoreError> {
+    if let Some(batch) = slot.batch_id {
+        db.execute(
+            "UPDATE batches SET state = 'over' WHERE id = ?1 AND state = 'sending'",
+            [batch],
+        )?;
+    }
+    for outcome in outcomes {
+        let until = now_ms().saturating_add(outcome.retry_ms.unwrap_or_default());
+        db.execute(
+            "UPDATE jobs SET state = ?2, reason = ?3, settled_block = coalesce(?4, settled_block),
+               attempts = attempts + ?5, not_before_ms = CASE WHEN ?5 THEN ?6 ELSE 0 END,
+               alone = max(alone, ?7)
+             WHERE id = ?1 AND state = 'sending'",
+            params![
+                id_bytes(outcome.id),
+                outcome.to.name(),
+                outcome.reason,
+                outcome.settled_block.map(integer).transpose()?,
+                outcome.retry_ms.is_some(),
+                integer(until)?,
+                outcome.alone,
+            ],
+        )?;
+    }
     Ok(())
 }
 
-fn insert(
+pub(super) fn insert(
     db: &rusqlite::Transaction<'_>,
     signer: Address,
     nonce: u64,

@@ -26,7 +26,7 @@ use haloracle_agent::{
 };
 use haloracle_contracts::ModelSpec;
 use haloracle_model::IntegerModel;
-use haloracle_prover::{Bundle, BundleParts, Keys, Shape, Srs};
+use haloracle_prover::{Bundle, BundleParts, Keys, Shape, Srs, compile, compile_batch};
 use haloracle_testkit::{
     Anvil, Hub, Operator, OperatorConfig,
     hub::{policy, unsafe_seed},
@@ -74,6 +74,10 @@ pub struct Setup {
     pub shape: Option<Shape>,
     /// Whether the model's inputs, and its weights, are private.
     pub private: (bool, bool),
+    /// Items of the model's batch circuits.
+    pub batches: &'static [u32],
+    /// Lines of `[batch]` besides the settler; no table if absent.
+    pub batch: Option<&'static str>,
 }
 
 impl World {
@@ -102,7 +106,14 @@ impl World {
             report_html: b"<html></html>",
         };
         let srs = SRS.get_or_init(|| Srs::unsafe_setup(11, unsafe_seed()).expect("an SRS"));
-        let mut bundle = Bundle::create(&bundle_dir, parts).expect("a bundle");
+        let program = compile(&model, parts.shape).expect("a circuit");
+        let batches: Vec<_> = (setup.batches.iter())
+            .map(|items| {
+                compile_batch(&model, *items as usize, program.shape()).expect("a circuit")
+            })
+            .collect();
+        let bundle = Bundle::create_batched(&bundle_dir, parts, program, &batches);
+        let mut bundle = bundle.expect("a bundle");
         let keys = bundle.setup(srs).expect("keys");
         let hub = Hub::deploy(anvil).await.expect("contracts");
         let data = keys.verifying_key().to_data();
@@ -117,8 +128,15 @@ impl World {
             modelCommitment: privacy.model_commitment,
             ..ModelSpec::default()
         };
+        let batch_keys: Vec<_> = (setup.batches.iter())
+            .map(|items| {
+                let key = bundle.batch_verifying_key(*items).expect("a key");
+                (*items as u16, key.to_data())
+            })
+            .collect();
+        let hash = srs.hash().into();
         let model_id = hub
-            .register_as(spec, &data, srs.hash().into(), schema, policy)
+            .register_batched(spec, &data, hash, schema, policy, &batch_keys)
             .await
             .expect("registered");
         let port = free_port().expect("a port");
@@ -131,7 +149,13 @@ impl World {
             bundles: vec![bundle_dir.clone()],
             confirmations: setup.confirmations,
             port,
-            more: setup.more.to_owned(),
+            more: match setup.batch {
+                Some(lines) => format!(
+                    "{}\n[batch]\nsettler = \"{}\"\n{lines}\n",
+                    setup.more, hub.settler
+                ),
+                None => setup.more.to_owned(),
+            },
         };
         let operator = Operator::create(directory.path(), &config).expect("operator's files");
         let ether = U256::from(10).pow(U256::from(18));
