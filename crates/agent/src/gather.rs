@@ -16,6 +16,7 @@ use tracing::{Instrument, info, info_span, warn};
 use crate::{
     batching::{self, DEADLINE_MARGIN_S, Group, When},
     chain::{Block, hex_id},
+    config::BatchConfig,
     crash::{self, Point},
     error::AgentError,
     models::Loaded,
@@ -36,13 +37,8 @@ pub(crate) struct Waiting {
 impl Provers {
     /// Whether `job` may share a proof, by what it says itself.
     pub(crate) fn may_share(&self, job: &Job) -> bool {
-        self.batch.as_ref().is_some_and(|config| {
-            let request = &job.request;
-            request.modes & MODE_BATCH != 0
-                && !job.alone
-                && !self.lone.contains(&job.id)
-                && (request.callbackGas == 0 || config.callbacks)
-        })
+        let config = self.batch.as_ref();
+        config.is_some_and(|config| shares(config, job) && !self.lone.contains(&job.id))
     }
 
     /// Whether `job` may share a proof and others of its model do.
@@ -129,10 +125,13 @@ impl Provers {
                 sizes,
                 mut group,
             } = waiting;
-            // What the chain decided meanwhile.
+            let least = self.admission.limits.min_seconds_left;
+            // What the chain decided meanwhile, or what waited for a worker for too long.
             let mut gone = Vec::new();
             group.retain(|(job, _)| {
-                let stays = matches!(self.store.state(job.id), Ok(Some(JobState::Observed)));
+                let observed = matches!(self.store.state(job.id), Ok(Some(JobState::Observed)));
+                let left = job.request.deadline.saturating_sub(head.timestamp);
+                let stays = observed && left >= least;
                 if !stays {
                     gone.push(job.id);
                 }
@@ -213,6 +212,14 @@ impl Provers {
     }
 }
 
+/// Whether `job` may share a proof: it allows it, none failed it before, and its callback, if any,
+/// may be left to others.
+fn shares(config: &BatchConfig, job: &Job) -> bool {
+    let request = &job.request;
+    let callback = request.callbackGas == 0 || config.callbacks;
+    request.modes & MODE_BATCH != 0 && !job.alone && callback
+}
+
 /// Lets a request be taken again.
 fn release(busy: &Mutex<HashMap<U256, U256>>, id: U256) {
     let mut busy = busy.lock().unwrap_or_else(PoisonError::into_inner);
@@ -255,6 +262,36 @@ mod tests {
     use super::*;
     use crate::store::{NewJob, now_ms, tests::open};
     use haloracle_contracts::Request;
+
+    #[test]
+    fn who_allows_batches_and_waits_for_no_callback_shares_a_proof() {
+        let job = |modes, callback_gas, alone| Job {
+            id: U256::ZERO,
+            request: Request {
+                modes,
+                callbackGas: callback_gas,
+                ..Request::default()
+            },
+            input: vec![].into(),
+            fee: U256::ZERO,
+            block: Some(1),
+            attempts: 0,
+            alone,
+        };
+        let mut config: BatchConfig =
+            toml::from_str("settler = '0x0101010101010101010101010101010101010101'")
+                .expect("well-formed");
+        assert_eq!((config.max_wait_ms, config.max_items), (5_000, None));
+        assert!(shares(&config, &job(3, 0, false)));
+        assert!(!shares(&config, &job(1, 0, false)), "not allowed");
+        assert!(!shares(&config, &job(3, 0, true)), "its batch failed");
+        assert!(
+            !shares(&config, &job(3, 90_000, false)),
+            "wants its callback"
+        );
+        config.callbacks = true;
+        assert!(shares(&config, &job(3, 90_000, false)));
+    }
 
     #[test]
     fn requests_whose_shared_proof_fails_are_proved_alone() {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use haloracle_contracts::l1_fee::{L1_BLOCK, L1Prices, SLOTS};
 use tokio::sync::Mutex;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{chain::Chain, rpc::RpcError};
 
@@ -28,7 +28,15 @@ impl L1 {
         }
         let mut values = [Default::default(); SLOTS.len()];
         for (value, slot) in values.iter_mut().zip(SLOTS) {
-            *value = chain.storage(L1_BLOCK, slot).await?;
+            *value = match chain.storage(L1_BLOCK, slot).await {
+                Ok(value) => value,
+                Err(error) if error.is_transient() => return Err(error),
+                // No OP-stack node refuses it; an agent must not stand still for one that does.
+                Err(error) => {
+                    warn!(%error, "the prices of an OP-stack chain cannot be read: none assumed");
+                    Default::default()
+                }
+            };
         }
         let prices = values
             .iter()

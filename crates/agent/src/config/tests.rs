@@ -63,3 +63,30 @@ fn senseless_values_are_refused() {
         assert!(error.contains(&format!("`{key}`")), "{error}");
     }
 }
+
+#[test]
+fn batches_need_a_settler_and_sizes_that_exist() {
+    let with = |lines: &str| parse(&format!("{GOOD}[batch]\n{lines}\n"));
+    let settler = "settler = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'";
+    let batch = with(settler).expect("well-formed").batch;
+    assert!(batch.is_some_and(|batch| batch.max_wait_ms == 5_000 && !batch.callbacks));
+    for (lines, expected) in [
+        ("max_wait_ms = 1".to_owned(), "settler"),
+        (
+            "settler = '0x0000000000000000000000000000000000000000'".into(),
+            "`batch.settler` is the zero address",
+        ),
+        (
+            format!("{settler}\nmax_items = 1"),
+            "`batch.max_items` must be from 2 to 256",
+        ),
+        (
+            format!("{settler}\nmax_items = 257"),
+            "`batch.max_items` must be from 2 to 256",
+        ),
+        (format!("{settler}\nmax_item = 4"), "max_item"),
+    ] {
+        let error = with(&lines).expect_err("refused").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

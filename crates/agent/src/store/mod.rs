@@ -5,12 +5,15 @@
 //! happened. A lock file keeps a second agent out: two agents on one nonce lose money.
 
 mod batches;
+#[cfg(test)]
+mod batches_tests;
 mod cursor;
 mod jobs;
 #[cfg(test)]
 mod jobs_tests;
 mod openings;
 mod outbox;
+mod reorg;
 
 use std::{
     fs::{self, File, TryLockError},
