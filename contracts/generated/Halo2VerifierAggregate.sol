@@ -10,11 +10,11 @@ import {IHalo2Verifier} from "../interfaces/IHalo2Verifier.sol";
 /// @notice `verify` of IHalo2Verifier is served by the fallback: the compiler's own decoding of
 /// calldata would revert on a malformed call, where the answer is false.
 /// @dev One proof has 25 points and 48 scalars (3136 bytes). Its check takes 45 curve
-/// multiplications and one pairing of two pairs. The constants below are memory addresses: a
-/// point takes two words, its x coordinate first. C_ names are commitments, E_ names are
-/// evaluations: E_ADVICE_0 is advice column 0 at x, E_ADVICE_0_NEXT the same at omega x. The
-/// fallback owns all of memory. Without enough gas the call reverts, so that nobody can turn a
-/// valid proof into a verdict of false by sparing gas.
+/// multiplications, one less for every unused fixed column, and one pairing of two pairs. The
+/// constants below are memory addresses: a point takes two words, its x coordinate first. C_ names
+/// are commitments, E_ names are evaluations: E_ADVICE_0 is advice column 0 at x, E_ADVICE_0_NEXT
+/// the same at omega x. The fallback owns all of memory. Without enough gas the call reverts, so
+/// that nobody can turn a valid proof into a verdict of false by sparing gas.
 contract Halo2VerifierAggregate {
     /// @notice The called function does not exist.
     error UnknownFunction(bytes4 selector);
@@ -61,7 +61,7 @@ contract Halo2VerifierAggregate {
     uint256 private constant TAU_G2_Y_RE =
         0x29f16104b9bdbcc3847befc1ca2f9bc98fe4adbfb19ba073baf72b05385ad0e7;
 
-    /// Least code of a verifying-key contract: STOP, then the words.
+    /// Code of a verifying-key contract as far as it is read: STOP, then the words.
     uint256 private constant KEY_CODE_LENGTH = 1217;
     uint256 private constant PROOF_LENGTH = 3136;
 
@@ -361,8 +361,8 @@ contract Halo2VerifierAggregate {
             let size // of the instances, in bytes
             {
                 let vk := calldataload(0x04)
+                if shr(160, vk) { fail() }
                 // Behind the key the contract may hold other data of the model.
-                if or(shr(160, vk), lt(extcodesize(vk), KEY_CODE_LENGTH)) { fail() }
                 extcodecopy(vk, sub(KEY, 1), 0, KEY_CODE_LENGTH)
                 if byte(31, mload(SRS)) { fail() }
                 mstore(SHAPE, SHAPE_HASH)
@@ -1790,7 +1790,9 @@ contract Halo2VerifierAggregate {
             }
 
             // 10. Multi-opening, points: FOLD holds (point, scalar); their product goes to PAIR,
-            // where the next point follows, and their sum back to FOLD. Last commitment first.
+            // where the next point follows, and their sum back to FOLD. Last commitment first. An unused
+            // fixed column commits to infinity, the only point whose y is 0: the fold adds nothing
+            // but the factor mu, which goes into the next one's scalar.
             let done := 1
             // The quotient from its pieces.
             mcopy(FOLD, C_QUOTIENT_3, 0x40)
@@ -1853,48 +1855,139 @@ contract Halo2VerifierAggregate {
             mcopy(add(PAIR, 0x40), C_SIGMA_0, 0x40)
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
             done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_3, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_2, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_4, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_1, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_12, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_11, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_10, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_9, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_8, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_7, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_6, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_5, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            mcopy(add(PAIR, 0x40), C_FIXED_0, 0x40)
-            done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-            done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+            switch mload(add(C_FIXED_3, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_3, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+            }
+            switch mload(add(C_FIXED_2, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_2, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_4, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_4, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_1, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_1, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_12, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_12, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_11, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_11, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_10, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_10, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_9, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_9, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_8, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_8, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_7, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_7, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_6, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_6, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_5, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_5, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
+            switch mload(add(C_FIXED_0, 0x20))
+            case 0 {
+                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
+            }
+            default {
+                mcopy(add(PAIR, 0x40), C_FIXED_0, 0x40)
+                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
+                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                mstore(add(FOLD, 0x40), mload(MU))
+            }
             mcopy(add(PAIR, 0x40), C_ADVICE_14, 0x40)
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
             done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+            mstore(add(FOLD, 0x40), mload(MU))
             mcopy(add(PAIR, 0x40), C_ADVICE_13, 0x40)
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
             done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))

@@ -67,8 +67,7 @@ fn the_aggregate_of_four_models_is_valid() {
     let path = solc::root().join("contracts/generated/Halo2VerifierAggregate.sol");
     assert!(
         std::fs::read_to_string(path).unwrap() == source,
-        "the committed contract is out of date: run `cargo run --release -p \
-         haloracle-aggregation --example generate-aggregate-verifier`"
+        "the committed contract is out of date: run `{AGGREGATE_COMMAND}`"
     );
     let (verifier, holder) = ([0xa1; 20], [0xa2; 20]);
     let mut chain = Chain::default();
