@@ -190,6 +190,25 @@ contract AggregateSettleTest is BatchTest {
         aggregates.settleAggregate(all);
     }
 
+    /// The stub verifies for nothing: the real verifier's figure is in `Aggregate.t.sol`.
+    function test_settle_gas() public {
+        _settle(_of(2));
+        for (uint256 i = 0; i < 3; ++i) {
+            if (i == 2) asked.push(askOnce(ANY));
+            else asked[i] = askOnce(ANY);
+        }
+        asked[2] = askOnce(ANY);
+        IAggregateSettler.Aggregate memory all = _of(4);
+        all.proof = _proof(all);
+        aggregates.settleAggregate(all);
+        vm.snapshotGasLastCall("aggregate", "settleAggregate, 4 leaves, stub verifier");
+        asked[0] = askOnce(ANY);
+        all = _of(1);
+        all.proof = _proof(all);
+        aggregates.settleAggregate(all);
+        vm.snapshotGasLastCall("aggregate", "settleAggregate, 1 leaf, stub verifier");
+    }
+
     function test_constructor_refusesAnotherSetup() public {
         outer = new StubVerifier("aggregation", "other srs", false);
         vm.expectRevert(
