@@ -18,7 +18,9 @@ use haloracle_aggregation::{AggregationKey, InnerProof, Statement};
 use haloracle_circuit::Shape;
 use haloracle_circuit::field::to_word;
 use haloracle_prover::Srs;
-use haloracle_solidity_verifier::{SrsVerifierPart, UNSAFE_SEED_TEXT, Verifier, calldata, vk_code};
+use haloracle_solidity_verifier::{
+    AGGREGATE_COMMAND, SrsVerifierPart, UNSAFE_SEED_TEXT, Verifier, calldata, vk_code,
+};
 use sha3::{Digest, Keccak256};
 
 /// Of the development setup; verifying needs no powers.
