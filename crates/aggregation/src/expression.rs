@@ -48,11 +48,11 @@ impl<'a> Evaluator<'a> {
     /// The value of a constraint; none if it asks for what the proof does not hold.
     pub(crate) fn cell(&mut self, expression: &Expression<Fr>) -> Option<Cell> {
         let value = self.value(expression);
-        let cell = self.to_cell(value);
+        let cell = self.cell_of(value);
         (!self.missing).then_some(cell)
     }
 
-    fn to_cell(&mut self, value: Value) -> Cell {
+    fn cell_of(&mut self, value: Value) -> Cell {
         match value {
             Value::Constant(constant) => self.builder.constant(constant),
             Value::Cell(cell) => cell,

@@ -157,6 +157,14 @@ impl Destination {
     }
 }
 
+/// Name of the file that keeps the verifying key of a circuit: another constraint system or another
+/// SRS has another name, so a key that does not fit is not found.
+pub fn key_file_name(shape: Shape, slots: usize, srs_hash: &[u8; 32]) -> String {
+    let circuit = crate::keys::shape_hash();
+    let [circuit, srs] = [&circuit, srs_hash].map(|hash| hex::encode(&hash[..4]));
+    format!("{}-{slots}-{circuit}-{srs}.vk", shape.name())
+}
+
 /// Number of instances of each slot: the last proof fills the slots that are left.
 pub fn counts(proofs: &[InnerProof], slots: usize) -> Vec<usize> {
     let at = |slot: usize| proofs.get(slot.min(proofs.len().saturating_sub(1)));

@@ -7,7 +7,7 @@ use crate::inner::Inner;
 use crate::msm::{WINDOW_BITS, WINDOWS};
 
 /// Bytes per row at the peak of proving, measured: columns, the quotient and the SRS.
-pub const BYTES_PER_ROW: u64 = 4096;
+pub const BYTES_PER_ROW: u64 = 5120;
 
 /// Rows of a point's table; measured, as the circuit is the same for every witness.
 const TABLE_ROWS: usize = 395;
@@ -16,7 +16,7 @@ const ADDITION_ROWS: usize = 21;
 /// Rows of a window's doublings.
 const DOUBLING_ROWS: usize = 33 * WINDOW_BITS;
 /// Rows of a proof that are no curve arithmetic: hashes, constraints, Lagrange values.
-const PLAIN_ROWS: usize = 18_000;
+const PLAIN_ROWS: usize = 17_500;
 
 /// An estimate of a circuit's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -46,7 +46,7 @@ fn with_word(key: &VerifyingKey, at: usize, value: u8) -> Option<VerifyingKey> {
 fn a_key_is_bound() {
     let srs = common::srs(9);
     let [proof, other] = two(&srs);
-    let honest = outcome(&srs, &[proof.clone()]);
+    let honest = outcome(&srs, std::slice::from_ref(&proof));
     assert!(honest.0);
     let mut forged = proof.clone();
     // The other model's key, whose proof this is not.
@@ -177,7 +177,10 @@ fn order_and_repetition_are_bound() {
         assert_ne!(honest.combine(Fr::from(7)), other.combine(Fr::from(7)));
     }
     // The last proof fills the slots.
-    assert_eq!(claim(&[first.clone()]), claim(&[first.clone(), first]));
+    assert_eq!(
+        claim(std::slice::from_ref(&first)),
+        claim(&[first.clone(), first])
+    );
 }
 
 #[test]
@@ -190,7 +193,9 @@ fn another_setup_does_not_pair() {
         slots: 1,
         srs: &srs,
     };
-    let program = aggregator.program(&[proof.clone()], Fr::one()).unwrap();
+    let program = aggregator
+        .program(std::slice::from_ref(&proof), Fr::one())
+        .unwrap();
     let accumulator = Accumulator::read(&program.instances).unwrap();
     assert!(accumulator.holds(&srs));
     assert!(!accumulator.holds(&other));
@@ -198,7 +203,11 @@ fn another_setup_does_not_pair() {
         srs: &other,
         ..aggregator
     };
-    assert!(aggregator.program(&[proof.clone()], Fr::one()).is_err());
+    assert!(
+        aggregator
+            .program(std::slice::from_ref(&proof), Fr::one())
+            .is_err()
+    );
     let file = InnerProofFile::new(&proof, &srs.hash());
     assert_eq!(file.read(&srs.hash()), Ok(proof));
     assert!(file.read(&other.hash()).is_err());
@@ -302,7 +311,7 @@ fn what_does_not_fit_is_refused() {
         new(1, &both),
         Err(AggregateError::Count { got: 2, slots: 1 })
     ));
-    let wide = Statement::new(Shape::Wide, 1, &hash, &[first.clone()]);
+    let wide = Statement::new(Shape::Wide, 1, &hash, std::slice::from_ref(&first));
     assert!(matches!(
         wide,
         Err(AggregateError::OtherShape { index: 0, .. })

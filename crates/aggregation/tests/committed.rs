@@ -12,13 +12,15 @@ use std::collections::BTreeSet;
 
 use evm::{Chain, Outcome};
 use haloracle_aggregation::config::constraint_system;
-use haloracle_aggregation::files::{AggregateFile, InnerProofFile, counts};
+use haloracle_aggregation::files::{AggregateFile, InnerProofFile, counts, key_file_name};
 use haloracle_aggregation::keys::shape_hash;
 use haloracle_aggregation::{AggregationKey, InnerProof, Statement};
 use haloracle_circuit::Shape;
 use haloracle_circuit::field::to_word;
 use haloracle_prover::Srs;
-use haloracle_solidity_verifier::{SrsVerifierPart, UNSAFE_SEED_TEXT, Verifier, calldata, vk_code};
+use haloracle_solidity_verifier::{
+    AGGREGATE_COMMAND, SrsVerifierPart, UNSAFE_SEED_TEXT, Verifier, calldata, vk_code,
+};
 use sha3::{Digest, Keccak256};
 
 /// Of the development setup; verifying needs no powers.
@@ -43,7 +45,8 @@ fn proofs(srs: &Srs) -> Vec<InnerProof> {
 #[test]
 fn the_aggregate_of_four_models_is_valid() {
     let srs = srs();
-    let key = AggregationKey::from_data(&fixture("wide-4.vk")).unwrap();
+    let key =
+        AggregationKey::from_data(&fixture(&key_file_name(Shape::Wide, 4, &srs.hash()))).unwrap();
     let file: AggregateFile = serde_json::from_slice(&fixture("aggregate-4.json")).unwrap();
     let aggregate = file.read(&srs.hash(), &key.to_data()).unwrap();
     assert_eq!(key.verify(&srs, &aggregate), Ok(()));
@@ -66,8 +69,7 @@ fn the_aggregate_of_four_models_is_valid() {
     let path = solc::root().join("contracts/generated/Halo2VerifierAggregate.sol");
     assert!(
         std::fs::read_to_string(path).unwrap() == source,
-        "the committed contract is out of date: run `cargo run --release -p \
-         haloracle-aggregation --example generate-aggregate-verifier`"
+        "the committed contract is out of date: run `{AGGREGATE_COMMAND}`"
     );
     let (verifier, holder) = ([0xa1; 20], [0xa2; 20]);
     let mut chain = Chain::default();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../../solidity-verifier/tests/common/evm.rs"]
+#[allow(dead_code, unreachable_pub)]
 mod evm;
 #[path = "../../solidity-verifier/tests/common/solc.rs"]
 #[allow(dead_code, unreachable_pub)]

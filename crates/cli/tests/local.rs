@@ -38,6 +38,42 @@ fn the_demo_moves_a_collateral_factor_and_rejects_forgeries() {
 }
 
 #[test]
+fn the_demo_on_a_rollup_settles_a_batch_and_carries_a_root_home() {
+    let report = run(&repository(), &["demo-l2", "--json"]).json(0);
+    let number = |part: &str, field: &str| report[part][field].as_u64().unwrap();
+    assert_ne!(report["l1_chain"], report["l2_chain"]);
+    assert_eq!(
+        (number("stored", "requests"), number("rooted", "requests")),
+        (13, 4)
+    );
+    // Thirteen requests in a circuit of sixteen, three of them padding.
+    assert_eq!(number("stored", "items"), 16);
+    assert!(number("stored", "gas_per_request") < 90_000, "{report}");
+    for part in ["stored", "rooted"] {
+        let (gas, estimate) = (number(part, "gas"), number(part, "estimated_gas"));
+        assert!(gas.abs_diff(estimate) * 20 < gas, "{report}");
+        let fee = report[part]["data_fee_wei"].as_str().unwrap();
+        assert_ne!(fee, "0x0");
+        assert_eq!(report[part]["computed_data_fee_wei"], fee);
+    }
+    let refused = report["carried"]["refused"].as_array().unwrap();
+    let reasons: Vec<&str> = (refused.iter().map(|one| one["reason"].as_str().unwrap())).collect();
+    for part in [
+        "not proved",
+        "challenge period",
+        "UnknownBatch",
+        "already been relayed",
+        "NotInBatch",
+    ] {
+        assert!(
+            reasons.iter().any(|reason| reason.contains(part)),
+            "{part}: {reasons:?}"
+        );
+    }
+    assert_eq!(report["carried"]["status"], 0);
+}
+
+#[test]
 fn a_devnet_answers_requests_until_it_is_stopped() {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("haloracle"))
         .args(["devnet", "--port", "0", "--json"])

@@ -253,7 +253,7 @@ impl Keys {
     }
 
     fn prove_salted(&self, raw: &[i64], input: Fr, tag: &Word) -> Result<Proof, ProveError> {
-        self.prove_items(&[Item { raw, salt: input }], tag)
+        self.prove_items(&[Item { raw, salt: input }], tag, TranscriptKind::Keccak)
     }
 
     /// Proves the answers to up to [`Lowered::items`] inputs under the statement `tag`; where there
@@ -269,6 +269,29 @@ impl Keys {
         salts: &[Word],
         tag: &Word,
     ) -> Result<Proof, ProveError> {
+        self.prove_items(&self.items(inputs, salts)?, tag, TranscriptKind::Keccak)
+    }
+
+    /// Proves the statement of [`Self::prove_batch`] for aggregation: under the Poseidon
+    /// transcript.
+    ///
+    /// # Errors
+    /// As [`Self::prove_batch`].
+    pub fn prove_for_aggregation(
+        &self,
+        inputs: &[Vec<i64>],
+        salts: &[Word],
+        tag: &Word,
+    ) -> Result<Proof, ProveError> {
+        self.prove_items(&self.items(inputs, salts)?, tag, TranscriptKind::Poseidon)
+    }
+
+    /// The items of a proof: the last input is repeated where there are fewer.
+    fn items<'i>(
+        &self,
+        inputs: &'i [Vec<i64>],
+        salts: &[Word],
+    ) -> Result<Vec<Item<'i>>, ProveError> {
         let most = self.program.items();
         let got = inputs.len();
         if got == 0 || got > most {
@@ -291,39 +314,23 @@ impl Keys {
                 salt,
             })
         });
-        let items: Vec<Item<'_>> = items.collect::<Result<_, ProveError>>()?;
-        self.prove_items(&items, tag)
+        items.collect()
     }
 
-    fn prove_items(&self, items: &[Item<'_>], tag: &Word) -> Result<Proof, ProveError> {
+    fn prove_items(
+        &self,
+        items: &[Item<'_>],
+        tag: &Word,
+        transcript: TranscriptKind,
+    ) -> Result<Proof, ProveError> {
         let program = &self.program;
         let witness = program.witness_batch(&self.model, items, self.model_salt, tag)?;
-        let proof = self.prove_witness(witness)?;
-        self.verify(&proof).map_err(ProveError::SelfCheck)?;
-        Ok(proof)
-    }
-
-    /// Proves the same statement as [`Self::prove`] or, with a salt, [`Self::prove_private`], for
-    /// aggregation: under the Poseidon transcript.
-    ///
-    /// # Errors
-    /// As these.
-    pub fn prove_for_aggregation(
-        &self,
-        raw: &[i64],
-        salt: Option<&Word>,
-        tag: &Word,
-    ) -> Result<Proof, ProveError> {
-        let input = match (salt, self.model.privacy.inputs) {
-            (Some(salt), _) => field::from_word(salt).ok_or(ProveError::BadSalt)?,
-            (None, true) => return Err(ProveError::NoSalt),
-            (None, false) => Fr::ZERO,
+        let proof = self.prove_filled(witness, transcript)?;
+        let verdict = match transcript {
+            TranscriptKind::Keccak => self.verify(&proof),
+            TranscriptKind::Poseidon => verify_for_aggregation(&self.srs, &self.verifying, &proof),
         };
-        let item = Item { raw, salt: input };
-        let witness = (self.program).witness_batch(&self.model, &[item], self.model_salt, tag)?;
-        let proof = self.prove_filled(witness, TranscriptKind::Poseidon)?;
-        verify_for_aggregation(&self.srs, &self.verifying, &proof)
-            .map_err(ProveError::SelfCheck)?;
+        verdict.map_err(ProveError::SelfCheck)?;
         Ok(proof)
     }
 

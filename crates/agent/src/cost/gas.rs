@@ -49,6 +49,13 @@ pub(super) const SETTLE_ROOT: u64 = 79_300;
 /// A leaf of `settleRoot`.
 pub(super) const ROOT_LEAF: u64 = 4_350;
 
+/// The verifier of aggregates, and what `settleAggregate` takes besides it and its leaves.
+pub(super) const AGGREGATE: u64 = 441_000 + 19_500;
+/// A leaf of `settleAggregate`: each model is settled by itself.
+pub(super) const AGGREGATE_LEAF: u64 = 51_600;
+/// Bytes of an aggregate's proof as calldata.
+pub(super) const AGGREGATE_PROOF: usize = 3_136;
+
 /// Gas of a transaction whose calldata is `calldata` and whose execution takes `execution`.
 pub fn of_transaction(calldata: &[u8], execution: u64) -> u64 {
     let zeros = calldata.iter().filter(|byte| **byte == 0).count() as u64;

@@ -70,7 +70,9 @@ pub fn proof(srs: &Srs, shape: Shape, weight: i64, raw: [i64; 2], tag: u8) -> In
     let keys = Keys::generate_for(model, program, srs).unwrap();
     let mut statement = [0; 32];
     statement[31] = tag;
-    let proof = keys.prove_for_aggregation(&raw, None, &statement).unwrap();
+    let proof = keys
+        .prove_for_aggregation(&[raw.to_vec()], &[], &statement)
+        .unwrap();
     InnerProof {
         key: keys.verifying_key().clone(),
         proof,

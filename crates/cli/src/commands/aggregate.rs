@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use eyre::{WrapErr, bail, ensure, eyre};
-use haloracle_aggregation::files::{AggregateFile, Destination, InnerProofFile, counts};
+use haloracle_aggregation::files::{
+    AggregateFile, Destination, InnerProofFile, counts, key_file_name,
+};
 use haloracle_aggregation::memory::estimate;
 use haloracle_aggregation::{AggregationKey, AggregationKeys, InnerProof, Statement};
 use haloracle_prover::files::write_atomic;
@@ -142,12 +144,7 @@ impl AggregateArgs {
     }
 
     fn key_path(&self, srs: &Srs, shape: Shape, slots: usize) -> Option<PathBuf> {
-        let name = format!(
-            "{}-{slots}-{}-{}.vk",
-            shape.name(),
-            hex::encode(&haloracle_aggregation::keys::shape_hash()[..4]),
-            hex::encode(&srs.hash()[..4])
-        );
+        let name = key_file_name(shape, slots, &srs.hash());
         self.keys.as_ref().map(|directory| directory.join(name))
     }
 
@@ -174,16 +171,11 @@ impl AggregateArgs {
         let slots = self.slots.unwrap_or(proofs.len());
         let size = estimate(shape, slots);
         let needed = size.bytes as f64 / GIB;
-        ui.say(format!(
-            "{slots} slots of the {} shape: about {} rows, k = {}, about {needed:.1} GiB",
-            shape.name(),
-            size.rows,
-            size.k
-        ));
         ensure!(
             needed <= self.max_memory,
-            "this aggregate takes about {needed:.1} GiB, more than --max-memory {}: use fewer \
-             slots or allow more",
+            "this aggregate, {slots} slots and 2^{} rows, takes about {needed:.1} GiB, more than \
+             --max-memory {}: use fewer slots or allow more",
+            size.k,
             self.max_memory
         );
         ensure!(
@@ -192,6 +184,12 @@ impl AggregateArgs {
             size.k,
             srs.k()
         );
+        ui.say(format!(
+            "{slots} slots of the {} shape: about {} rows, k = {}, about {needed:.1} GiB",
+            shape.name(),
+            size.rows,
+            size.k
+        ));
         let statement = Statement::new(shape, slots, &srs.hash(), proofs)?;
         let destination = Destination {
             chain_id: self.chain_id,

@@ -139,11 +139,9 @@ impl ProveArgs {
         let statement = self.statement.unwrap_or_default();
         let proof = match self.transcript {
             TranscriptKind::Keccak => keys.prove_batch(&rows, &self.salt, &statement)?,
-            TranscriptKind::Poseidon => match (rows.as_slice(), self.salt.as_slice()) {
-                ([row], []) => keys.prove_for_aggregation(row, None, &statement)?,
-                ([row], [salt]) => keys.prove_for_aggregation(row, Some(salt), &statement)?,
-                _ => bail!("a proof for aggregation answers one input: leave --batch out"),
-            },
+            TranscriptKind::Poseidon => {
+                keys.prove_for_aggregation(&rows, &self.salt, &statement)?
+            }
         };
         let proved = start.elapsed() - loaded;
         drop(working);

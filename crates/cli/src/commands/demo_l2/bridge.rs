@@ -90,6 +90,8 @@ const CHALLENGE: u64 = 7 * 86_400;
 const MAX_AGE: u64 = 30 * 86_400;
 /// Gas that the message asks for on the base chain.
 const GAS: u32 = 100_000;
+/// Gas of a relay, the messenger's own and the message's.
+const RELAY_GAS: u64 = 1_000_000;
 
 /// Both ends of the bridge, and a consumer on the base chain.
 pub(super) struct Bridge<'b> {
@@ -236,7 +238,9 @@ impl<'b> Bridge<'b> {
             .raw_request("evm_increaseTime".into(), (CHALLENGE + 1,))
             .await;
         passed.map_err(|error| explain_transport("letting time pass", &error))?;
-        send("relaying the message", l1.relayMessage(message)).await?;
+        // An estimate would find the gas at which the relay fails without reverting.
+        let relayed = l1.relayMessage(message).gas(RELAY_GAS);
+        send("relaying the message", relayed).await?;
         let arrived = l1.successful(hash).call().await.map_err(asked)?;
         ensure!(arrived, "the relay failed");
         refused.push(self.refused("the same relay again", self.l1, relay).await?);
