@@ -22,10 +22,10 @@ import {
 } from "./types/Types.sol";
 
 /// @title Settles requests of different models with one recursive aggregate
-/// @notice No owner, no pause, no upgrade, no balance. The verifier of aggregates and the aggregation
-/// keys are fixed at deployment; a key depends on slots, shape and setup alone, and anybody can make
-/// it again. Which circuit an inner proof was of is part of what the aggregate shows: the digest of
-/// its key, computed here from the registered key.
+/// @notice No owner, no pause, no upgrade, no balance. The verifier of aggregates and the
+/// aggregation keys are fixed at deployment; a key depends on slots, shape and setup alone, and
+/// anybody can make it again. Which circuit an inner proof was of is part of what the aggregate
+/// shows: the digest of its key, computed here from the registered key.
 contract AggregateSettler is IAggregateSettler {
     /// @dev Bits of a word that carry slots; a word above is no canonical field element.
     uint256 private constant WORD_BITS = 253;
@@ -33,6 +33,8 @@ contract AggregateSettler is IAggregateSettler {
     uint256 private constant LIMBS = 8;
 
     /// @notice keccak256("haloracle.aggregate.v1").
+    // The interface's function, hence no constant's name.
+    // solhint-disable-next-line const-name-snakecase
     bytes32 public constant kind = AggregateStatement.AGGREGATE_V1;
 
     /// @inheritdoc ISettlementModule

@@ -20,8 +20,8 @@ interface IAggregateSettler is ISettlementModule {
     }
 
     /// @notice An aggregate of the leaves' proofs.
-    /// @param slots Proofs that the aggregation circuit takes: picks its key. Slots beyond the leaves
-    /// repeat the last one.
+    /// @param slots Proofs that the aggregation circuit takes: picks its key. Slots beyond the
+    /// leaves repeat the last one.
     /// @param leaves At most `slots`, in the order of the aggregate.
     /// @param accumulator Limbs of the two accumulated points.
     /// @param h The aggregate's hash of all key digests and instances.

@@ -15,7 +15,8 @@ library KeyDigest {
     uint256 private constant LIMB = (1 << 85) - 1;
 
     /// @param route keccak256 of shape hash and SRS hash, see `VerifierRouter`.
-    /// @param data k, number of instances, then (x, y) of every commitment, checked at registration.
+    /// @param data k, number of instances, then (x, y) of every commitment, checked at
+    /// registration.
     function digest(bytes32 route, bytes memory data) internal pure returns (uint256) {
         if (data.length < 64 || data.length % 64 != 0) revert BadKeyLength(data.length);
         uint256 points = data.length / 64 - 1;

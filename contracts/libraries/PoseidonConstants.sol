@@ -2,10 +2,11 @@
 pragma solidity ^0.8.28;
 
 /// @title Constants of Poseidon over BN254's scalar field, width 3, 8 full and 57 partial rounds
-/// @notice As the reference generator makes them (Grassi et al., 2021, appendices E and F): 65 rounds of
-/// three constants, then the mixing matrix by rows. `crates/circuit/tests/poseidon_contract.rs`
-/// compares them with what the circuits use.
+/// @notice As the reference generator makes them (Grassi et al., 2021, appendices E and F): 65
+/// rounds of three constants, then the mixing matrix by rows.
+/// `crates/circuit/tests/poseidon_contract.rs` compares them with what the circuits use.
 library PoseidonConstants {
+    // solhint-disable-next-line max-line-length
     bytes internal constant WORDS = hex"0ee9a592ba9a9518d05986d656f40c2114c4993c11bb29938d21d47304cd8e6e"
         hex"00f1445235f2148c5986587169fc1bcd887b08d4d00868df5696fff40956e864"
         hex"08dff3487e8ac99e1f29a058d0fa80b930c728730b7ab36ce879f3890ecf73f5"
