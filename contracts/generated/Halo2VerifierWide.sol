@@ -421,6 +421,23 @@ contract Halo2VerifierWide {
                 }
             }
 
+            // Folds in the commitment to a fixed column, see 10. An unused column commits to
+            // infinity, the only point whose y is 0: the fold adds nothing but the factor mu, which
+            // goes into the next one's scalar. A function, as unrolled it would be most of the code.
+            function foldFixed(point) -> ok {
+                switch mload(add(point, 0x20))
+                case 0 {
+                    mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), R))
+                    ok := 1
+                }
+                default {
+                    mcopy(add(PAIR, 0x40), point, 0x40)
+                    ok := staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
+                    ok := and(ok, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                    mstore(add(FOLD, 0x40), mload(MU))
+                }
+            }
+
             let r := R
 
             // 1. The verifying key is data: STOP, k, number of instances, commitments.
@@ -2221,9 +2238,7 @@ contract Halo2VerifierWide {
             }
 
             // 10. Multi-opening, points: FOLD holds (point, scalar); their product goes to PAIR,
-            // where the next point follows, and their sum back to FOLD. Last commitment first. An unused
-            // fixed column commits to infinity, the only point whose y is 0: the fold adds nothing
-            // but the factor mu, which goes into the next one's scalar.
+            // where the next point follows, and their sum back to FOLD. Last commitment first.
             let done := 1
             // The quotient from its pieces.
             mcopy(FOLD, C_QUOTIENT_3, 0x40)
@@ -2310,355 +2325,41 @@ contract Halo2VerifierWide {
             mcopy(add(PAIR, 0x40), C_SIGMA_0, 0x40)
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
             done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            switch mload(add(C_FIXED_34, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_34, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-            }
-            switch mload(add(C_FIXED_33, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_33, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_32, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_32, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_31, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_31, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_17, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_17, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_29, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_29, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_30, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_30, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_28, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_28, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_25, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_25, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_26, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_26, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_27, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_27, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_24, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_24, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_23, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_23, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_22, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_22, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_21, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_21, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_20, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_20, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_19, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_19, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_18, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_18, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_16, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_16, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_15, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_15, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_14, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_14, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_13, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_13, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_12, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_12, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_11, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_11, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_10, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_10, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_9, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_9, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_8, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_8, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_7, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_7, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_6, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_6, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_5, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_5, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_4, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_4, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_3, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_3, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_2, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_2, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_1, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_1, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
-            switch mload(add(C_FIXED_0, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), C_FIXED_0, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-                mstore(add(FOLD, 0x40), mload(MU))
-            }
+            done := and(done, foldFixed(C_FIXED_34))
+            done := and(done, foldFixed(C_FIXED_33))
+            done := and(done, foldFixed(C_FIXED_32))
+            done := and(done, foldFixed(C_FIXED_31))
+            done := and(done, foldFixed(C_FIXED_17))
+            done := and(done, foldFixed(C_FIXED_29))
+            done := and(done, foldFixed(C_FIXED_30))
+            done := and(done, foldFixed(C_FIXED_28))
+            done := and(done, foldFixed(C_FIXED_25))
+            done := and(done, foldFixed(C_FIXED_26))
+            done := and(done, foldFixed(C_FIXED_27))
+            done := and(done, foldFixed(C_FIXED_24))
+            done := and(done, foldFixed(C_FIXED_23))
+            done := and(done, foldFixed(C_FIXED_22))
+            done := and(done, foldFixed(C_FIXED_21))
+            done := and(done, foldFixed(C_FIXED_20))
+            done := and(done, foldFixed(C_FIXED_19))
+            done := and(done, foldFixed(C_FIXED_18))
+            done := and(done, foldFixed(C_FIXED_16))
+            done := and(done, foldFixed(C_FIXED_15))
+            done := and(done, foldFixed(C_FIXED_14))
+            done := and(done, foldFixed(C_FIXED_13))
+            done := and(done, foldFixed(C_FIXED_12))
+            done := and(done, foldFixed(C_FIXED_11))
+            done := and(done, foldFixed(C_FIXED_10))
+            done := and(done, foldFixed(C_FIXED_9))
+            done := and(done, foldFixed(C_FIXED_8))
+            done := and(done, foldFixed(C_FIXED_7))
+            done := and(done, foldFixed(C_FIXED_6))
+            done := and(done, foldFixed(C_FIXED_5))
+            done := and(done, foldFixed(C_FIXED_4))
+            done := and(done, foldFixed(C_FIXED_3))
+            done := and(done, foldFixed(C_FIXED_2))
+            done := and(done, foldFixed(C_FIXED_1))
+            done := and(done, foldFixed(C_FIXED_0))
             mcopy(add(PAIR, 0x40), C_ADVICE_12, 0x40)
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
             done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))

@@ -46,15 +46,8 @@ library AggregateStatement {
         step = mulmod(step, gamma, R);
         uint256 base = 1;
         for (uint256 slot = 0; slot < slots; ++slot) {
-            uint256[] memory words = instances[slot];
             if (digests[slot] >= R) revert WordOutOfRange(slot, 0);
-            uint256 sum = 0;
-            for (uint256 i = words.length; i > 0; --i) {
-                uint256 word = words[i - 1];
-                if (word >= R) revert WordOutOfRange(slot, i);
-                sum = addmod(mulmod(sum, gamma, R), word, R);
-            }
-            sum = addmod(mulmod(sum, gamma, R), digests[slot], R);
+            uint256 sum = _evaluate(slot, digests[slot], instances[slot], gamma);
             d = addmod(d, mulmod(sum, base, R), R);
             base = mulmod(base, step, R);
         }
@@ -67,15 +60,50 @@ library AggregateStatement {
         uint256[] memory digests,
         uint256[][] memory instances
     ) internal view returns (uint256) {
-        bytes memory claims;
         for (uint256 slot = 0; slot < digests.length; ++slot) {
             uint256 count = instances[slot].length;
             if (count > MAX_INSTANCES) revert TooManyInstances(slot, count);
-            claims =
-                abi.encodePacked(claims, digests[slot], count, abi.encodePacked(instances[slot]));
         }
-        bytes32 hash =
-            keccak256(abi.encode(AGGREGATE_V1, block.chainid, settler, h, keccak256(claims)));
-        return uint256(hash) % R;
+        bytes32 claims;
+        // Digest, number and words of every slot, one after the other, behind the free memory.
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            let at := buffer
+            let end := shl(5, add(mload(digests), 1))
+            for { let slot := 0x20 } lt(slot, end) { slot := add(slot, 0x20) } {
+                let words := mload(add(instances, slot))
+                let count := mload(words)
+                mstore(at, mload(add(digests, slot)))
+                mcopy(add(at, 0x20), words, shl(5, add(count, 1)))
+                at := add(at, shl(5, add(count, 2)))
+            }
+            claims := keccak256(buffer, sub(at, buffer))
+        }
+        return uint256(keccak256(abi.encode(AGGREGATE_V1, block.chainid, settler, h, claims))) % R;
+    }
+
+    /// @dev digest + gamma word_1 + gamma^2 word_2 + …
+    function _evaluate(uint256 slot, uint256 digest, uint256[] memory words, uint256 gamma)
+        private
+        pure
+        returns (uint256 sum)
+    {
+        uint256 r = R;
+        uint256 bad;
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            let at := add(words, shl(5, mload(words)))
+            for {} gt(at, words) { at := sub(at, 0x20) } {
+                let word := mload(at)
+                if iszero(lt(word, r)) {
+                    bad := shr(5, sub(at, words))
+                    break
+                }
+                sum := addmod(mulmod(sum, gamma, r), word, r)
+            }
+            sum := addmod(mulmod(sum, gamma, r), digest, r)
+        }
+        if (bad != 0) revert WordOutOfRange(slot, bad);
     }
 }

@@ -6,7 +6,7 @@
 use std::{env, error::Error, fs, path::PathBuf};
 
 /// In dependency order: types first.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     "types/Types.sol",
     "interfaces/IHalo2Verifier.sol",
     "interfaces/IVerifierRouter.sol",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 10] = [
     "interfaces/ISettlementHub.sol",
     "interfaces/ISettlementModule.sol",
     "interfaces/IBatchSettler.sol",
+    "interfaces/IAggregateSettler.sol",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

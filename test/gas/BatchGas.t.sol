@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Vm} from "forge-std/Vm.sol";
-
 import {IBatchSettler} from "../../contracts/interfaces/IBatchSettler.sol";
 import {BatchTest} from "../base/BatchTest.sol";
+import {TransactionGas} from "../base/TransactionGas.sol";
 
 /// @dev Writes snapshots/batch.json: whole transactions, per request. The stub verifies for nothing:
 /// what the real verifier takes is added, see `VERIFIER_BASE`. Real batch proofs are measured in
-/// test/integration.
-contract BatchGasTest is BatchTest {
+/// test/integration/RealBatch.t.sol.
+contract BatchGasTest is BatchTest, TransactionGas {
     string private constant GROUP = "batch";
     /// @dev The real verifier's gas for a proof without instances, and for one instance more.
     uint256 private constant VERIFIER_BASE = 340_000;
     uint256 private constant VERIFIER_INSTANCE = 330;
     /// @dev A proof of the narrow shape: no byte of it can be expected to be zero.
     uint256 private constant PROOF_BYTES = 2_048;
-    uint256 private constant TX_BASE = 21_000;
 
     bytes internal call16;
     bytes internal call64;
@@ -53,7 +51,7 @@ contract BatchGasTest is BatchTest {
     }
 
     function test_claimLeaf_gas() public {
-        (uint256 total,) = _execute(claim64);
+        (uint256 total,) = _transact(address(settler), claim64);
         vm.snapshotValue(GROUP, "claimLeaf (N = 64)", total);
     }
 
@@ -66,29 +64,11 @@ contract BatchGasTest is BatchTest {
         private
         returns (uint256 each)
     {
-        (uint256 total, uint256 refund) = _execute(data);
+        (uint256 total, uint256 refund) = _transact(address(settler), data);
         total += refund + VERIFIER_BASE + VERIFIER_INSTANCE * (2 + words * leaves);
         // The stub's proof is one word.
         total += 16 * (PROOF_BYTES - 32);
         each = _refunded(total, refund) / leaves;
         vm.snapshotValue(GROUP, name, each);
-    }
-
-    /// @dev Gas of the transaction after refunds, and what these are.
-    function _execute(bytes memory data) private returns (uint256 total, uint256 refund) {
-        (bool ok,) = address(settler).call(data);
-        Vm.Gas memory gas = vm.lastCallGas();
-        assertTrue(ok);
-        refund = uint256(uint64(gas.gasRefunded));
-        total = TX_BASE + gas.gasTotalUsed;
-        for (uint256 i = 0; i < data.length; ++i) {
-            total += data[i] == 0 ? 4 : 16;
-        }
-        total = _refunded(total, refund);
-    }
-
-    /// @dev EIP-3529: at most a fifth comes back.
-    function _refunded(uint256 total, uint256 refund) private pure returns (uint256) {
-        return total - (refund > total / 5 ? total / 5 : refund);
     }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Test} from "forge-std/Test.sol";
-
 import {BatchSettler} from "../../contracts/BatchSettler.sol";
 import {InferenceHub} from "../../contracts/InferenceHub.sol";
 import {ModelRegistry} from "../../contracts/ModelRegistry.sol";
@@ -11,11 +9,12 @@ import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
 import {IHalo2Verifier} from "../../contracts/interfaces/IHalo2Verifier.sol";
 import {InputModes, ModelPolicy, RequestOptions} from "../../contracts/types/Types.sol";
 import {Verifiers} from "../../script/Verifiers.sol";
+import {TransactionGas} from "../base/TransactionGas.sol";
 import {Fixture} from "./Fixture.sol";
 
 /// @title Deploys everything with the real verifiers, registers a fixture's model and makes its
 /// request, with public or private weights and inputs
-abstract contract RealProofBase is Test {
+abstract contract RealProofBase is TransactionGas {
     string internal constant GROUP = "real_proof";
 
     Fixture.Data internal fixture;
@@ -95,11 +94,5 @@ abstract contract RealProofBase is Test {
 
     function _fulfill(address payee, bytes memory output, bytes memory proof) internal {
         hub.fulfill(fixture.request, fixture.input, payee, output, proof);
-    }
-
-    function _calldataGas(bytes memory data) internal pure returns (uint256 gas) {
-        for (uint256 i = 0; i < data.length; ++i) {
-            gas += data[i] == 0 ? 4 : 16;
-        }
     }
 }

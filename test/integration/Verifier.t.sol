@@ -163,6 +163,6 @@ contract WideVerifierTest is VerifierTest {
     }
 
     function codeBudget() internal pure override returns (uint256) {
-        return 16_384;
+        return 12_288;
     }
 }

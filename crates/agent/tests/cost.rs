@@ -1,4 +1,4 @@
-//! Estimated gas against what forge measured: `snapshots/`, from real proofs where there are any.
+//! Estimated gas against what forge measured with real proofs: `snapshots/`.
 
 #![allow(
     clippy::unwrap_used,
@@ -88,10 +88,21 @@ fn batches_take_what_was_measured() {
     let model = fixture("mlp_small");
     for items in [16u32, 64] {
         let cost = Cost::new(&model, Way::Batch { items }, items);
-        let name = format!("settleBatch (N = {items}), per request");
+        let name = format!("settleBatch (N = {items}), real, per request");
         close(&name, cost.gas / u64::from(items), gas(&measured, &name));
     }
+    let aggregates = json("snapshots/aggregate.json");
+    for leaves in [1u32, 4] {
+        let cost = Cost::new(&model, Way::Aggregate { slots: 4 }, leaves);
+        let plural = if leaves == 1 { "leaf" } else { "leaves" };
+        let stub = gas(
+            &aggregates,
+            &format!("settleAggregate, {leaves} {plural}, stub verifier"),
+        );
+        let verify = gas(&aggregates, "verify");
+        close("settleAggregate", cost.execution, stub + verify);
+    }
     let cost = Cost::new(&model, Way::Root { items: 64 }, 64);
-    let name = "settleRoot (N = 64), per request";
+    let name = "settleRoot (N = 64), real, per request";
     close(name, cost.gas / 64, gas(&measured, name));
 }

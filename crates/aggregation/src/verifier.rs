@@ -14,15 +14,16 @@ use std::collections::HashMap;
 
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_proofs::halo2curves::ff::{Field, PrimeField};
-use halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
 use halo2_proofs::plonk::Any;
 use haloracle_circuit::field::from_word;
-use haloracle_prover::poseidon::{MAX_INSTANCES, Purpose, capacity};
+use haloracle_prover::poseidon::{Purpose, capacity};
 use haloracle_prover::{Proof, VerifyingKey};
 
 use crate::domain::Domain;
 use crate::expression::Evaluator;
 use crate::inner::{Inner, Opened};
+use crate::inputs::{Absorbed, Stream};
+use crate::lagrange::Lagrange;
 use crate::msm::{Table, Term};
 use crate::rows::{Builder, Cell};
 use crate::transcript::Transcript;
@@ -55,36 +56,6 @@ pub(crate) struct Verified {
     pub(crate) last: Cell,
 }
 
-/// The proof's bytes, one message after the other; zeros after the end.
-struct Stream<'p>(&'p [u8]);
-
-impl Stream<'_> {
-    fn word(&mut self) -> [u8; 32] {
-        let (word, rest) = self.0.split_at(self.0.len().min(32));
-        self.0 = rest;
-        word.try_into().unwrap_or_default()
-    }
-
-    fn scalar(&mut self) -> Fr {
-        from_word(&self.word()).unwrap_or(Fr::ZERO)
-    }
-
-    fn point(&mut self) -> G1Affine {
-        let [x, y] = [self.word(), self.word()].map(|mut word| {
-            word.reverse();
-            Option::from(PrimeField::from_repr(word)).unwrap_or_default()
-        });
-        G1Affine { x, y }
-    }
-}
-
-/// A point with the elements that stand for it in hashes.
-#[derive(Clone, Copy)]
-struct Absorbed {
-    table: Table,
-    elements: [Cell; 3],
-}
-
 /// A commitment with its scalar in L, or its opening's in the proof.
 struct Commitments(HashMap<Opened, Vec<(Table, Option<Cell>)>>);
 
@@ -112,59 +83,6 @@ impl Verifier<'_> {
 
     fn squeeze(&mut self) -> Cell {
         self.transcript.squeeze(self.builder)
-    }
-}
-
-impl Builder {
-    fn absorbed(&mut self, point: &G1Affine) -> Absorbed {
-        let table = self.table(point);
-        let elements = self.point_elements(&table.point);
-        Absorbed { table, elements }
-    }
-
-    /// A key's fixed commitment, which may be infinity: then its elements are zero and so is its
-    /// scalar, and any point stands in its place. Elements of a point of the curve are never all
-    /// zero, so the bit follows from the elements.
-    fn absorbed_or_zero(&mut self, point: &G1Affine) -> (Absorbed, Cell) {
-        let infinity = bool::from(point.is_identity());
-        let present = self.witness(Fr::from(u64::from(!infinity)));
-        self.boolean(present);
-        let stand_in = if infinity {
-            G1Affine::generator()
-        } else {
-            *point
-        };
-        let Absorbed { table, elements } = self.absorbed(&stand_in);
-        let elements = elements.map(|element| self.mul(element, present));
-        (Absorbed { table, elements }, present)
-    }
-
-    /// Instances padded with zeros, and their digest: `count` of them may differ from zero.
-    fn padded_instances(&mut self, count: Cell, values: &[Fr]) -> (Vec<Cell>, Cell) {
-        let zero = self.constant(Fr::ZERO);
-        let mut sum = zero;
-        let mut before: Option<Cell> = None;
-        let mut cells = Vec::with_capacity(MAX_INSTANCES);
-        for index in 0..MAX_INSTANCES {
-            let real = self.witness(Fr::from(u64::from(index < values.len())));
-            self.boolean(real);
-            if let Some(before) = before {
-                // Real ones come first.
-                let both = self.mul(before, real);
-                self.equal(both, real);
-            }
-            before = Some(real);
-            sum = self.add(sum, real);
-            let cell = self.witness(values.get(index).copied().unwrap_or(Fr::ZERO));
-            let kept = self.mul(cell, real);
-            self.equal(kept, cell);
-            cells.push(cell);
-        }
-        self.equal(sum, count);
-        let first = capacity(Purpose::Instances, 0);
-        let capacity = self.affine(count, capacity(Purpose::Instances, 1) - first, first);
-        let digest = self.hash(capacity, &cells);
-        (cells, digest)
     }
 }
 
@@ -495,72 +413,4 @@ struct Claims<'a> {
     challenges: &'a [Cell],
     instance: Cell,
     x: Cell,
-}
-
-/// Values of Lagrange polynomials at x.
-struct Lagrange {
-    /// `x^n − 1`.
-    vanishing: Cell,
-    /// `(x^n − 1) / n`.
-    scale: Cell,
-    x: Cell,
-    /// Of the first row.
-    first: Cell,
-    /// Of the last usable row.
-    last: Cell,
-    /// Of all rows behind it, together.
-    blind: Cell,
-}
-
-impl Lagrange {
-    fn new(b: &mut Builder, domain: &Domain, x: Cell, xn: Cell, blinding: usize) -> Self {
-        let vanishing = b.affine(xn, Fr::ONE, -Fr::ONE);
-        let inverse = domain.inverse_rows(b);
-        let scale = b.mul(vanishing, inverse);
-        let zero = b.constant(Fr::ZERO);
-        let mut lagrange = Self {
-            vanishing,
-            scale,
-            x,
-            first: zero,
-            last: zero,
-            blind: zero,
-        };
-        let one = b.constant(Fr::ONE);
-        let first = lagrange.unscaled(b, one);
-        lagrange.first = b.mul(first, scale);
-        let mut blind = zero;
-        for row in 1..=blinding as i32 {
-            let root = domain.root(b, -row);
-            let value = lagrange.unscaled(b, root);
-            blind = b.add(blind, value);
-        }
-        lagrange.blind = b.mul(blind, scale);
-        let root = domain.root(b, -(blinding as i32 + 1));
-        let last = lagrange.unscaled(b, root);
-        lagrange.last = b.mul(last, scale);
-        lagrange
-    }
-
-    /// `root / (x − root)`.
-    fn unscaled(&self, b: &mut Builder, root: Cell) -> Cell {
-        let difference = b.sub(self.x, root);
-        let inverse = b.inverse(difference);
-        b.mul(root, inverse)
-    }
-
-    /// The instance column at x.
-    fn instance(&self, b: &mut Builder, domain: &Domain, instances: &[Cell]) -> Cell {
-        let omega = domain.root(b, 1);
-        let mut root = b.constant(Fr::ONE);
-        let mut sum = b.constant(Fr::ZERO);
-        for (row, instance) in instances.iter().enumerate() {
-            if row > 0 {
-                root = b.mul(root, omega);
-            }
-            let value = self.unscaled(b, root);
-            sum = b.mul_add(*instance, value, sum);
-        }
-        b.mul(sum, self.scale)
-    }
 }

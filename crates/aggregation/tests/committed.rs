@@ -18,7 +18,9 @@ use haloracle_aggregation::{AggregationKey, InnerProof, Statement};
 use haloracle_circuit::Shape;
 use haloracle_circuit::field::to_word;
 use haloracle_prover::Srs;
-use haloracle_solidity_verifier::{SrsVerifierPart, UNSAFE_SEED_TEXT, Verifier, calldata, vk_code};
+use haloracle_solidity_verifier::{
+    AGGREGATE_COMMAND, SrsVerifierPart, UNSAFE_SEED_TEXT, Verifier, calldata, vk_code,
+};
 use sha3::{Digest, Keccak256};
 
 /// Of the development setup; verifying needs no powers.
@@ -67,8 +69,7 @@ fn the_aggregate_of_four_models_is_valid() {
     let path = solc::root().join("contracts/generated/Halo2VerifierAggregate.sol");
     assert!(
         std::fs::read_to_string(path).unwrap() == source,
-        "the committed contract is out of date: run `cargo run --release -p \
-         haloracle-aggregation --example generate-aggregate-verifier`"
+        "the committed contract is out of date: run `{AGGREGATE_COMMAND}`"
     );
     let (verifier, holder) = ([0xa1; 20], [0xa2; 20]);
     let mut chain = Chain::default();

@@ -17,7 +17,8 @@ pub mod l1_fee;
 pub mod statement;
 
 pub use bindings::{
-    BatchKey, Delivery, Feature, IBatchSettler, IEscrow, IHalo2Verifier, IInferenceConsumer,
-    IInferenceHub, IModelRegistry, ISettlementHub, ISettlementModule, IVerifierRouter, LeafResult,
-    ModelPolicy, ModelSpec, ModelTerms, OutputField, Request, RequestOptions, Schema, State,
+    BatchKey, Delivery, Feature, IAggregateSettler, IBatchSettler, IEscrow, IHalo2Verifier,
+    IInferenceConsumer, IInferenceHub, IModelRegistry, ISettlementHub, ISettlementModule,
+    IVerifierRouter, LeafResult, ModelPolicy, ModelSpec, ModelTerms, OutputField, Request,
+    RequestOptions, Schema, State,
 };

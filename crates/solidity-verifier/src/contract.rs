@@ -152,7 +152,10 @@ pub(crate) fn render(
     let root_inverse = backwards.then(|| root.invert().unwrap_or(Fr::ZERO));
     let contract = Contract {
         name,
-        command: crate::COMMAND,
+        command: match accumulator {
+            true => crate::AGGREGATE_COMMAND,
+            false => crate::COMMAND,
+        },
         points,
         scalars: scalar_slots.len(),
         proof_len: protocol.proof_len(),

@@ -37,6 +37,10 @@ use protocol::Protocol;
 pub const COMMAND: &str =
     "cargo run --release -p haloracle-solidity-verifier --bin generate-verifier";
 
+/// How the committed verifier of aggregates is remade.
+pub const AGGREGATE_COMMAND: &str =
+    "cargo run --release -p haloracle-aggregation --example generate-aggregate-verifier";
+
 /// Name of the committed contract of a shape.
 pub fn contract_name(shape: Shape) -> &'static str {
     match shape {

@@ -103,6 +103,23 @@ contract {{ name }} {
                 }
             }
 
+            // Folds in the commitment to a fixed column, see 10. An unused column commits to
+            // infinity, the only point whose y is 0: the fold adds nothing but the factor mu, which
+            // goes into the next one's scalar. A function, as unrolled it would be most of the code.
+            function foldFixed(point) -> ok {
+                switch mload(add(point, 0x20))
+                case 0 {
+                    mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), R))
+                    ok := 1
+                }
+                default {
+                    mcopy(add(PAIR, 0x40), point, 0x40)
+                    ok := staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40)
+                    ok := and(ok, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
+                    mstore(add(FOLD, 0x40), mload(MU))
+                }
+            }
+
             let r := R
 
             // 1. The verifying key is data: STOP, k, number of instances, commitments.
@@ -364,9 +381,7 @@ contract {{ name }} {
             }
 
             // 10. Multi-opening, points: FOLD holds (point, scalar); their product goes to PAIR,
-            // where the next point follows, and their sum back to FOLD. Last commitment first. An unused
-            // fixed column commits to infinity, the only point whose y is 0: the fold adds nothing
-            // but the factor mu, which goes into the next one's scalar.
+            // where the next point follows, and their sum back to FOLD. Last commitment first.
             let done := 1
 {%- if quotient_pieces.len() > 1 %}
             // The quotient from its pieces.
@@ -389,18 +404,7 @@ contract {{ name }} {
 {%- if loop.first %}
             mcopy(FOLD, {{ commitment.name }}, 0x40)
 {%- else if commitment.skippable %}
-            switch mload(add({{ commitment.name }}, 0x20))
-            case 0 {
-                mstore(add(FOLD, 0x40), mulmod(mload(add(FOLD, 0x40)), mload(MU), r))
-            }
-            default {
-                mcopy(add(PAIR, 0x40), {{ commitment.name }}, 0x40)
-                done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))
-                done := and(done, staticcall(gas(), 0x06, PAIR, 0x80, FOLD, 0x40))
-{%- if commitment.after_skippable %}
-                mstore(add(FOLD, 0x40), mload(MU))
-{%- endif %}
-            }
+            done := and(done, foldFixed({{ commitment.name }}))
 {%- else %}
             mcopy(add(PAIR, 0x40), {{ commitment.name }}, 0x40)
             done := and(done, staticcall(gas(), 0x07, FOLD, 0x60, PAIR, 0x40))

@@ -13,7 +13,7 @@ use haloracle_solidity_verifier::{
 /// Largest code a chain takes.
 const CODE_LIMIT: usize = 24_576;
 /// What we allow ourselves, per shape.
-const CODE_BUDGETS: [usize; 2] = [8_192, 16_384];
+const CODE_BUDGETS: [usize; 2] = [8_192, 12_288];
 /// Largest gas of one verification per shape; what fewer than twenty instances must stay below.
 const GAS_BUDGETS: [u64; 2] = [340_000, 800_000];
 

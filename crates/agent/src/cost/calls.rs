@@ -7,7 +7,7 @@ use alloy::{
     primitives::{Address, B256, Bytes, U256, keccak256},
     sol_types::SolCall,
 };
-use haloracle_contracts::{IBatchSettler, IInferenceHub, Request};
+use haloracle_contracts::{IAggregateSettler, IBatchSettler, IInferenceHub, Request};
 
 use super::{Model, Way};
 
@@ -81,6 +81,7 @@ impl Call {
             Way::Single => maker.fulfill(),
             Way::Batch { items } => maker.batch(items, requests),
             Way::Root { items } => maker.root(items, requests),
+            Way::Aggregate { slots } => maker.aggregate(slots, requests),
         };
         let mut transaction = maker.noise.bytes(ENVELOPE);
         transaction.extend_from_slice(&calldata);
@@ -164,6 +165,35 @@ impl Maker<'_> {
             proof: self.proof(),
         };
         IBatchSettler::settleBatchCall { batch }.abi_encode()
+    }
+
+    fn aggregate(&mut self, slots: u32, requests: u32) -> Vec<u8> {
+        let leaves = (0..requests).map(|nonce| {
+            let input = match self.model.private_inputs {
+                true => Vec::new(),
+                false => self.input(),
+            };
+            IAggregateSettler::Leaf {
+                request: self.request(u64::from(nonce)),
+                payee: self.payee,
+                input: input.into(),
+                output: self.output().into(),
+            }
+        });
+        let leaves = leaves.collect();
+        // Coordinates in two limbs each: 170 bits and 84.
+        let limb = |maker: &mut Self, bits: usize| {
+            U256::from_be_bytes(maker.noise.word().0) >> (256 - bits)
+        };
+        let accumulator = std::array::from_fn(|at| limb(self, if at % 2 == 0 { 170 } else { 84 }));
+        let aggregate = IAggregateSettler::Aggregate {
+            slots: U256::from(slots),
+            leaves,
+            accumulator,
+            h: U256::from_be_bytes(self.noise.word().0),
+            proof: self.noise.bytes(super::gas::AGGREGATE_PROOF).into(),
+        };
+        IAggregateSettler::settleAggregateCall { aggregate }.abi_encode()
     }
 
     fn root(&mut self, items: u32, requests: u32) -> Vec<u8> {

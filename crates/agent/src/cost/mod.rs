@@ -54,6 +54,12 @@ pub enum Way {
         /// Items of the circuit.
         items: u32,
     },
+    /// Requests of different models by one recursive aggregate, every result stored; the others are
+    /// counted as if they were of this model.
+    Aggregate {
+        /// Proofs that the aggregate takes.
+        slots: u32,
+    },
 }
 
 impl Way {
@@ -62,6 +68,7 @@ impl Way {
         match self {
             Self::Single => 1,
             Self::Batch { items } | Self::Root { items } => items,
+            Self::Aggregate { slots } => slots,
         }
     }
 }
@@ -111,9 +118,13 @@ impl Cost {
             Way::Single => gas::FULFILL,
             Way::Batch { .. } => gas::SETTLE_BATCH + leaves * gas::BATCH_LEAF,
             Way::Root { .. } => gas::SETTLE_ROOT + leaves * gas::ROOT_LEAF,
+            Way::Aggregate { .. } => gas::AGGREGATE + leaves * gas::AGGREGATE_LEAF,
         };
         let empty = verify.empty_column * u64::from(model.empty_columns);
-        let execution = verify.base + verify.instance * instances - empty + rest;
+        let execution = match way {
+            Way::Aggregate { .. } => rest,
+            _ => verify.base + verify.instance * instances - empty + rest,
+        };
         Self {
             way,
             requests,

@@ -171,16 +171,11 @@ impl AggregateArgs {
         let slots = self.slots.unwrap_or(proofs.len());
         let size = estimate(shape, slots);
         let needed = size.bytes as f64 / GIB;
-        ui.say(format!(
-            "{slots} slots of the {} shape: about {} rows, k = {}, about {needed:.1} GiB",
-            shape.name(),
-            size.rows,
-            size.k
-        ));
         ensure!(
             needed <= self.max_memory,
-            "this aggregate takes about {needed:.1} GiB, more than --max-memory {}: use fewer \
-             slots or allow more",
+            "this aggregate, {slots} slots and 2^{} rows, takes about {needed:.1} GiB, more than \
+             --max-memory {}: use fewer slots or allow more",
+            size.k,
             self.max_memory
         );
         ensure!(
@@ -189,6 +184,12 @@ impl AggregateArgs {
             size.k,
             srs.k()
         );
+        ui.say(format!(
+            "{slots} slots of the {} shape: about {} rows, k = {}, about {needed:.1} GiB",
+            shape.name(),
+            size.rows,
+            size.k
+        ));
         let statement = Statement::new(shape, slots, &srs.hash(), proofs)?;
         let destination = Destination {
             chain_id: self.chain_id,

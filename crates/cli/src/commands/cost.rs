@@ -18,6 +18,8 @@ use crate::ui::Ui;
 
 /// Wei of a gwei.
 const GWEI: f64 = 1e9;
+/// Proofs of an aggregate.
+const SLOTS: [u32; 2] = [4, 8];
 
 /// `haloracle cost`
 #[derive(Debug, clap::Args)]
@@ -99,6 +101,7 @@ fn name(way: Way) -> String {
         Way::Single => "single".into(),
         Way::Batch { items } => format!("batch {items}"),
         Way::Root { items } => format!("root {items}"),
+        Way::Aggregate { slots } => format!("recursive {slots}"),
     }
 }
 
@@ -111,7 +114,7 @@ impl fmt::Display for CostReport {
         )?;
         writeln!(
             f,
-            "{:10} {:>8} {:>12} {:>12}   {:>14} {:>9}   {:>14} {:>9}",
+            "{:12} {:>8} {:>12} {:>12}   {:>14} {:>9}   {:>14} {:>9}",
             "way", "requests", "gas", "per request", "L1, coins", "fiat", "L2, coins", "fiat"
         )?;
         for line in &self.ways {
@@ -122,7 +125,7 @@ impl fmt::Display for CostReport {
             };
             writeln!(
                 f,
-                "{:10} {:>8} {:>12} {:>12}   {:>14} {:>9.4}   {:>14} {:>9.5}{}",
+                "{:12} {:>8} {:>12} {:>12}   {:>14} {:>9.4}   {:>14} {:>9.5}{}",
                 name(line.cost.way),
                 line.cost.requests,
                 line.cost.gas,
@@ -185,7 +188,9 @@ impl CostArgs {
         sizes.dedup();
         let batches = sizes.iter().map(|items| Way::Batch { items: *items });
         let roots = sizes.iter().map(|items| Way::Root { items: *items });
+        let recursive = SLOTS.map(|slots| Way::Aggregate { slots });
         let ways = std::iter::once(Way::Single).chain(batches).chain(roots);
+        let ways = ways.chain(recursive);
         let lines = ways.map(|way| self.line(Cost::new(&model, way, gathered), &model, &l1, &l2));
         let report = CostReport {
             model: bundle.model().name.clone(),
@@ -231,7 +236,7 @@ impl CostArgs {
             }
         };
         let available = match cost.way {
-            Way::Single => true,
+            Way::Single | Way::Aggregate { .. } => true,
             Way::Batch { items } | Way::Root { items } => model.batches.contains(&items),
         };
         Line {

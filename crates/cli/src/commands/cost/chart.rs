@@ -29,6 +29,7 @@ pub(super) fn draw(model: &Model, name: &str) -> String {
         (way.items(), cost.gas / u64::from(cost.requests))
     };
     let (_, single) = each(Way::Single);
+    let slots = || (1..=4).map(|power| 1u32 << power);
     let series = [
         Series {
             name: "single",
@@ -42,6 +43,13 @@ pub(super) fn draw(model: &Model, name: &str) -> String {
             name: "batch, results stored",
             color: "#0b62a4",
             points: sizes().map(|items| each(Way::Batch { items })).collect(),
+        },
+        Series {
+            name: "recursive, any models",
+            color: "#4a7a2a",
+            points: slots()
+                .map(|slots| each(Way::Aggregate { slots }))
+                .collect(),
         },
         Series {
             name: "batch, root alone",
