@@ -113,7 +113,7 @@ pub(crate) fn choose(
     match cost.way {
         // A circuit of many items with one answer costs more than a proof of one.
         Way::Batch { items } if cost.requests > 1 => Some((items, cost.requests as usize)),
-        Way::Batch { .. } | Way::Single | Way::Root { .. } => None,
+        Way::Batch { .. } | Way::Single | Way::Root { .. } | Way::Aggregate { .. } => None,
     }
 }
 
