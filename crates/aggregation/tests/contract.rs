@@ -33,7 +33,11 @@ fn answer(chain: &Chain, instances: &[[u8; 32]], proof: &[u8]) -> (bool, u64) {
 
 /// Real aggregates take a minute or two each; `committed.rs` checks one that lies in the repository.
 fn slow() -> bool {
-    std::env::var_os("HALORACLE_SLOW").is_some()
+    let asked = std::env::var_os("HALORACLE_SLOW").is_some();
+    if !asked {
+        println!("skipped: minutes; set HALORACLE_SLOW");
+    }
+    asked
 }
 
 #[test]
